@@ -1,0 +1,555 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Shared parts of the dm-log selftests: the modules under test, throw-away
+# block devices, mirrors, and a decoder for the disk log's bytes.
+#
+# Which modules are tested:
+#   DM_LOG_KO        the dm-log.ko to test; unset: whatever modprobe finds
+#   DM_MIRROR_DIR    directory with dm-region-hash.ko and dm-mirror.ko
+#   DM_LOG_TEST_KO   the third-party log type built from modules/
+#   DM_LOG_EXPECT    "ours" or "stock": refuse to test the other one
+#   KTAP_HELPERS     the kernel's ktap_helpers.sh when run outside its tree
+#
+# A test is a function that runs in a subshell under "set -eu": it passes by
+# returning, fails by failing or by calling fail, skips by calling skip.
+
+lib_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+KTAP_HELPERS=${KTAP_HELPERS:-$lib_dir/../kselftest/ktap_helpers.sh}
+if [ ! -r "$KTAP_HELPERS" ]; then
+	echo "1..0 # SKIP kselftest/ktap_helpers.sh not found, set KTAP_HELPERS"
+	exit 4
+fi
+. "$KTAP_HELPERS"
+
+# There is no udev where these tests run; a running one would only race them.
+DMSETUP="dmsetup --noudevsync --noudevrules"
+NULLB=/sys/kernel/config/nullb
+PREFIX=dmlt		# every device a test makes is called $PREFIX-something
+PARAMS=/sys/module/dm_log/parameters
+
+# The usual mirror: 32 regions of 64 KiB.
+RS=128			# region size, sectors
+NR=32			# regions
+LEN=$((RS * NR))	# mirror size, sectors
+
+fail()
+{
+	echo "# $*"
+	exit "$KSFT_FAIL"
+}
+
+skip()
+{
+	echo "# skipped: $*"
+	echo "$*" >"$skip_reason"
+	exit "$KSFT_SKIP"
+}
+
+# expect WHAT WANTED GOT
+expect()
+{
+	[ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
+}
+
+# wait_until SECONDS COMMAND...: poll, because none of what is waited for
+# (resync, cleaning, events) can be waited on without knowing the module.
+wait_until()
+{
+	local deadline=$((SECONDS + $1 + 1))
+
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.05
+	done
+}
+
+# --- modules -----------------------------------------------------------------
+
+module_loaded()
+{
+	[ -d "/sys/module/${1//-/_}" ]
+}
+
+module_refs()
+{
+	cat "/sys/module/${1//-/_}/refcnt"
+}
+
+is_ours()
+{
+	[ -e $PARAMS/clean_delay_ms ]
+}
+
+# load_modules [DM-LOG-PARAMETER...]
+load_modules()
+{
+	if [ -n "${DM_LOG_KO:-}" ]; then
+		insmod "$DM_LOG_KO" "$@" || return
+		insmod "$DM_MIRROR_DIR/dm-region-hash.ko" || return
+		insmod "$DM_MIRROR_DIR/dm-mirror.ko" || return
+	else
+		modprobe dm-log "$@" && modprobe dm-mirror || return
+	fi
+	case ${DM_LOG_EXPECT:-} in
+	ours)	is_ours || { echo "# loaded dm-log is not ours"; return 1; } ;;
+	stock)	! is_ours || { echo "# loaded dm-log is not stock"; return 1; } ;;
+	esac
+}
+
+unload_modules()
+{
+	local m
+
+	for m in dm-log-test-null dm-mirror dm-region-hash dm-log; do
+		module_loaded $m || continue
+		rmmod $m || return
+	done
+}
+
+# clean_delay MS: how long a cleared region stays dirty in a disk log. Stock
+# has no such delay, which is what 0 asks for.
+clean_delay()
+{
+	! is_ours || echo "$1" >$PARAMS/clean_delay_ms
+}
+
+need_target()
+{
+	$DMSETUP targets | grep -q "^$1 " || modprobe "dm-$1" 2>/dev/null ||
+		skip "no device-mapper target '$1'"
+}
+
+# --- kernel messages ---------------------------------------------------------
+
+kmsg_mark()
+{
+	kmsg_mark="dm-log selftest mark $RANDOM$RANDOM"
+	echo "<6>$kmsg_mark" >/dev/kmsg
+}
+
+# What the kernel said since the last mark, without time stamps.
+kmsg_since()
+{
+	dmesg | sed 's/^\[[^]]*\] *//' |
+		awk -v m="$kmsg_mark" 'on; $0 == m { on = 1 }'
+}
+
+kernel_complained()
+{
+	kmsg_since | grep -E 'WARNING:|BUG:|Oops|INFO: task|UBSAN:|Call Trace' |
+		sed 's/^/# kernel: /' | grep .
+}
+
+# --- block devices -----------------------------------------------------------
+
+# nullb NAME MIB [ATTRIBUTE=VALUE...]: a RAM disk /dev/$PREFIX-NAME
+nullb()
+{
+	local dir=$NULLB/$PREFIX-$1 a
+
+	mkdir "$dir"
+	echo "$2" >"$dir/size"
+	echo 1 >"$dir/memory_backed"
+	for a in "${@:3}"; do
+		echo "${a#*=}" >"$dir/${a%%=*}"
+	done
+	echo 1 >"$dir/power"
+	[ -b "/dev/$PREFIX-$1" ]
+}
+
+dev()		# NAME: the RAM disk's node
+{
+	echo "/dev/$PREFIX-$1"
+}
+
+majmin()	# DEVICE
+{
+	echo "$((0x$(stat -L -c %t "$1"))):$((0x$(stat -L -c %T "$1")))"
+}
+
+# Everything reads and writes around the page cache: dm writes below it.
+read_dev()	# DEVICE SKIP-SECTORS SECTORS
+{
+	dd if="$1" iflag=direct bs=512 skip="$2" count="$3" status=none
+}
+
+write_dev()	# DEVICE SEEK-SECTORS, data on stdin padded to sectors
+{
+	dd of="$1" oflag=direct iflag=fullblock bs=512 seek="$2" conv=sync status=none
+}
+
+fill_dev()	# DEVICE SECTORS TEXT: the text over and over
+{
+	{ yes "$3" || :; } 2>/dev/null | head -c $(($2 * 512)) |
+		dd of="$1" oflag=direct iflag=fullblock bs=64k status=none
+}
+
+zero_dev()	# DEVICE SECTORS [OCTAL]: fill with one byte, \0 by default
+{
+	dd if=/dev/zero bs=512 count="$2" status=none | tr '\0' "${3:-\0}" |
+		dd of="$1" oflag=direct iflag=fullblock bs=64k status=none
+}
+
+dev_sum()	# DEVICE [SECTORS]
+{
+	dd if="$1" iflag=direct bs=64k count=$(((${2:-$LEN} + 127) / 128)) status=none |
+		head -c $((${2:-$LEN} * 512)) | sha1sum | cut -d' ' -f1
+}
+
+# --- device-mapper -----------------------------------------------------------
+
+dmname()
+{
+	echo "$PREFIX-$1"
+}
+
+dmdev()
+{
+	echo "/dev/mapper/$PREFIX-$1"
+}
+
+dm_create()	# NAME TABLE [DMSETUP-OPTION...]
+{
+	$DMSETUP create "${@:3}" "$PREFIX-$1" --table "$2"
+	$DMSETUP mknodes "$PREFIX-$1"
+}
+
+dm_load()	# NAME TABLE
+{
+	$DMSETUP load "$PREFIX-$1" --table "$2"
+}
+
+dm_suspend()
+{
+	$DMSETUP suspend "$PREFIX-$1" "${@:2}"
+}
+
+dm_resume()
+{
+	$DMSETUP resume "$PREFIX-$1"
+}
+
+# Load first, suspend last: what LVM does, and what gives both tables a life
+# at the same time.
+dm_swap()	# NAME TABLE
+{
+	dm_load "$@"
+	dm_suspend "$1"
+	dm_resume "$1"
+}
+
+dm_remove()
+{
+	$DMSETUP remove "$PREFIX-$1"
+}
+
+dm_status()
+{
+	$DMSETUP status "$PREFIX-$1"
+}
+
+dm_table()
+{
+	$DMSETUP table "$PREFIX-$1"
+}
+
+dm_events()
+{
+	$DMSETUP info -c --noheadings -o events "$PREFIX-$1"
+}
+
+linear()	# DEVICE SECTORS [OFFSET]
+{
+	echo "0 $2 linear $1 ${3:-0}"
+}
+
+# Always failing, that is no up time: writes only, or reads only.
+fail_writes()	# DEVICE SECTORS
+{
+	echo "0 $2 flakey $1 0 0 3600 1 error_writes"
+}
+
+fail_reads()	# DEVICE SECTORS
+{
+	echo "0 $2 flakey $1 0 0 3600 1 error_reads"
+}
+
+# --- mirrors -----------------------------------------------------------------
+
+# mirror_table LENGTH "LOG ARGUMENTS" "LEG..." [FEATURES]
+mirror_table()
+{
+	local t="0 $1 mirror $2" n=0 leg
+
+	for leg in $3; do n=$((n + 1)); done
+	t="$t $n"
+	for leg in $3; do t="$t $leg 0"; done
+	echo "$t${4:+ $4}"
+}
+
+# status: 0 LEN mirror N legs... SYNC/NR 1 HEALTH 1 core | 3 disk DEV HEALTH
+sync_ratio()
+{
+	dm_status "$1" | awk '{ print $(5 + $4) }'
+}
+
+leg_health()
+{
+	dm_status "$1" | awk '{ print $(7 + $4) }'
+}
+
+log_health()
+{
+	dm_status "$1" | awk '{ print $NF }'
+}
+
+in_sync()	# MIRROR [REGIONS]
+{
+	[ "$(sync_ratio "$1")" = "${2:-$NR}/${2:-$NR}" ]
+}
+
+wait_sync()	# MIRROR [REGIONS]
+{
+	wait_until 20 in_sync "$@" ||
+		fail "mirror $1 not in sync after 20 s: $(dm_status "$1")"
+}
+
+# Write one block into a region through the mirror and wait for it.
+write_region()	# MIRROR REGION [TEXT]
+{
+	fill_at "$(dmdev "$1")" $(($2 * RS)) 8 "${3:-written by $$ to region $2}"
+}
+
+fill_at()	# DEVICE SECTOR SECTORS TEXT
+{
+	{ yes "$4" || :; } 2>/dev/null | head -c $(($3 * 512)) |
+		dd of="$1" oflag=direct iflag=fullblock bs=$(($3 * 512)) \
+			seek=$(($2 * 512)) oflag=seek_bytes status=none
+}
+
+# Give each leg contents of its own, so that it shows which regions a resync
+# copied: those become equal, the others stay different.
+stamp_legs()	# DEVICE...
+{
+	local n=0 d
+
+	for d in "$@"; do
+		fill_dev "$d" $LEN "leg $n"
+		n=$((n + 1))
+	done
+}
+
+# The regions in which two devices differ, on one line.
+differing()	# DEVICE DEVICE [SECTORS]
+{
+	cmp -l -n $((${3:-$LEN} * 512)) \
+		<(dd if="$1" iflag=direct bs=64k status=none) \
+		<(dd if="$2" iflag=direct bs=64k status=none) |
+		awk -v rs=$((RS * 512)) '
+			{ r = int(($1 - 1) / rs); if (!(r in seen)) { seen[r]; l = l " " r } }
+			END { print substr(l, 2) }'
+}
+
+all_regions()	# [FIRST LAST]
+{
+	seq -s ' ' "${1:-0}" "${2:-$((NR - 1))}"
+}
+
+# --- the disk log's bytes, see dm-log.rst ------------------------------------
+
+# Magic, version and region count, in hexadecimal, most significant digit first.
+log_header()	# DEVICE
+{
+	read_dev "$1" 0 1 | od -An -v -tx4 -N16 |
+		awk '{ print $1, $2, $4 $3 }'
+}
+
+log_count()	# DEVICE: the header's region count
+{
+	log_header "$1" | awk '{ print $3 }'
+}
+
+# The bitset as a string of REGIONS digits, region 0 first: 1 = clean. The
+# padding up to the next multiple of 64 follows after a colon.
+log_bits()	# DEVICE [REGIONS]
+{
+	local n=${2:-$NR}
+	local pad=$(((n + 63) / 64 * 64))
+
+	read_dev "$1" 2 $(((pad / 8 + 511) / 512)) |
+		od -An -v -tu1 -w1 -N $((pad / 8)) |
+		awk -v n="$n" '
+			{ for (i = 0; i < 8; i++) { s = s $1 % 2; $1 = int($1 / 2) } }
+			END { print substr(s, 1, n) ":" substr(s, n + 1) }'
+}
+
+log_clean()	# DEVICE REGION
+{
+	local bits
+
+	bits=$(log_bits "$1")
+	[ "${bits:$2:1}" = 1 ]
+}
+
+# The dirty regions on one line.
+log_dirty()	# DEVICE [REGIONS]
+{
+	log_bits "$@" | awk '
+		{ for (i = 1; substr($0, i, 1) != ":"; i++)
+			if (substr($0, i, 1) == "0") l = l " " (i - 1)
+		  print substr(l, 2) }'
+}
+
+log_all_clean()	# DEVICE [REGIONS]
+{
+	[ -z "$(log_dirty "$@")" ]
+}
+
+le()		# BYTES VALUE: little endian, as printf escapes
+{
+	local i v=$2
+
+	for ((i = 0; i < $1; i++)); do
+		printf '\\x%02x' $((v & 255))
+		v=$((v >> 8))
+	done
+}
+
+# Patch the first 16 bytes and keep the rest, as LVM does.
+log_set_header()	# DEVICE MAGIC VERSION REGIONS
+{
+	{
+		printf "$(le 4 "$2")$(le 4 "$3")$(le 8 "$4")"
+		read_dev "$1" 0 1 | tail -c +17
+	} | write_dev "$1" 0
+}
+
+log_set_bits()	# DEVICE STRING-OF-0-AND-1, padded with zeros to 64 bits
+{
+	local s=$2 i b out=
+
+	while [ $((${#s} % 64)) -ne 0 ]; do s=${s}0; done
+	for ((i = 0; i < ${#s}; i += 8)); do
+		b=${s:i:8}
+		out+=$(le 1 $((2#$(rev <<<"$b"))))
+	done
+	{
+		printf "$out"
+		read_dev "$1" 2 $(((${#s} / 8 + 511) / 512)) | tail -c +$((${#s} / 8 + 1))
+	} | write_dev "$1" 2
+}
+
+LOG_MAGIC=$((0x4D695272))
+
+# A valid version 2 log: the usual mirror, all clean but the given regions.
+log_format()	# DEVICE [DIRTY-REGION...]
+{
+	local s r
+
+	s=$(printf '%*s' "$NR" '' | tr ' ' 1)
+	for r in "${@:2}"; do s=${s:0:r}0${s:r+1}; done
+	log_set_header "$1" $LOG_MAGIC 2 $NR
+	log_set_bits "$1" "$s"
+}
+
+repeat()	# CHARACTER TIMES
+{
+	printf '%*s' "$2" '' | tr ' ' "$1"
+}
+
+# --- running tests -----------------------------------------------------------
+
+# Remove whatever a test left, newest first and as often as it helps: devices
+# are stacked. A mirror whose leg is an error device is removable all the same.
+remove_devices()
+{
+	local round d left
+
+	for round in 1 2 3 4 5; do
+		left=$($DMSETUP info -c --noheadings -o name 2>/dev/null |
+			grep "^$PREFIX-" | sort -r)
+		[ -n "$left" ] || break
+		for d in $left; do
+			$DMSETUP remove "$d" >/dev/null 2>&1 ||
+				{ $DMSETUP resume "$d" && $DMSETUP remove "$d"; } >/dev/null 2>&1
+		done
+	done
+	for d in "$NULLB/$PREFIX"-*; do
+		[ -d "$d" ] || continue
+		echo 0 >"$d/power"
+		rmdir "$d"
+	done
+	[ -z "$left" ] || { echo "# left behind:" $left; return 1; }
+}
+
+preflight()
+{
+	[ "$(id -u)" = 0 ] || { ktap_skip_all "needs root"; exit "$KSFT_SKIP"; }
+	command -v dmsetup >/dev/null ||
+		{ ktap_skip_all "needs dmsetup"; exit "$KSFT_SKIP"; }
+	[ -d $NULLB ] || modprobe null_blk nr_devices=0 2>/dev/null
+	[ -d $NULLB ] || { ktap_skip_all "needs null_blk in configfs"; exit "$KSFT_SKIP"; }
+	! module_loaded dm-log ||
+		{ ktap_skip_all "dm-log is already loaded, its user is in the way"; exit "$KSFT_SKIP"; }
+}
+
+# One test: load, run, take everything down again. A leak is a failure too.
+run_one()	# FUNCTION DESCRIPTION
+{
+	local rc start=$EPOCHREALTIME
+
+	kmsg_mark
+	if ! load_modules; then
+		unload_modules
+		ktap_test_fail "- $2 (modules do not load)"
+		return
+	fi
+	rm -f "$skip_reason"
+	# Not in an "if": that would switch "set -e" off inside.
+	( set -eu; "$1" )
+	rc=$?
+	remove_devices || rc=1
+	if ! unload_modules; then
+		echo "# rmmod dm-mirror dm-region-hash dm-log fails after the test"
+		rc=1
+	fi
+	if kernel_complained; then
+		rc=1
+	fi
+	echo "# took $(((${EPOCHREALTIME/./} - ${start/./}) / 1000)) ms"
+	case $rc in
+	0)	ktap_test_pass "- $2" ;;
+	"$KSFT_SKIP")
+		__ktap_test ok "- $2" "SKIP $(cat "$skip_reason" 2>/dev/null)"
+		KTAP_CNT_SKIP=$((KTAP_CNT_SKIP + 1)) ;;
+	*)
+		kmsg_since | grep -i device-mapper | tail -n 5 | sed 's/^/# kernel: /'
+		ktap_test_fail "- $2" ;;
+	esac
+}
+
+# run_tests FUNCTION DESCRIPTION [FUNCTION DESCRIPTION...]: the whole program.
+# ONLY=pattern in the environment picks tests by their description.
+run_tests()
+{
+	local list=()
+
+	preflight
+	skip_reason=$(mktemp)
+	while [ $# -gt 0 ]; do
+		# shellcheck disable=SC2053 # a pattern is wanted here
+		[[ -n ${ONLY:-} && $2 != $ONLY ]] || list+=("$1" "$2")
+		shift 2
+	done
+	ktap_print_header
+	ktap_set_plan $((${#list[@]} / 2))
+	set -- "${list[@]}"
+	while [ $# -gt 0 ]; do
+		run_one "$1" "$2"
+		shift 2
+	done
+	rm -f "$skip_reason"
+	ktap_finished
+}

@@ -1,0 +1,261 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Mirrors of two and three legs on core and disk logs: tables, status, resync,
+# suspend and resume.
+
+. "$(dirname "$0")/dm_log_lib.sh"
+
+# setup LEGS: legs with contents of their own and a blank log
+setup()
+{
+	local i
+
+	legs=
+	for ((i = 0; i < $1; i++)); do
+		nullb leg$i 2
+		legs="$legs $(dev leg$i)"
+	done
+	nullb log 1
+	log=$(dev log)
+	# shellcheck disable=SC2086 # a list
+	stamp_legs $legs
+}
+
+# The mirror's own status and what its log says; table as it was loaded.
+expect_lines()	# LEGS "LOG ARGUMENTS"
+{
+	local tail="1 core" args nodes=
+
+	case $2 in
+	disk*) tail="3 disk $(majmin "$log") A" ;;
+	esac
+	expect "status" "$NR/$NR 1 $(repeat A "$1") $tail" \
+		"$(dm_status m | cut -d' ' -f$((5 + $1))-)"
+	# shellcheck disable=SC2086
+	for leg in $legs; do nodes="$nodes $(majmin "$leg") 0"; done
+	args=${2/$log/$(majmin "$log")}
+	expect "table" "0 $LEN mirror $args $1$nodes" "$(dm_table m)"
+}
+
+differing_legs()
+{
+	local leg
+
+	for leg in $legs; do
+		[ "$leg" = "$(dev leg0)" ] || differing "$(dev leg0)" "$leg"
+	done
+}
+
+# resyncs LEGS "LOG ARGUMENTS": everything is copied, and stays in sync over
+# suspend, resume and a write.
+resyncs()
+{
+	dm_create m "$(mirror_table $LEN "$2" "$legs")"
+	wait_sync m
+	expect_lines "$@"
+	dm_suspend m
+	dm_resume m
+	wait_sync m
+	expect_lines "$@"
+	write_region m 3 "after resume"
+	expect "what the mirror reads" "after resume" \
+		"$(read_dev "$(dmdev m)" $((3 * RS)) 1 | head -n 1)"
+	dm_remove m
+	expect "regions differing" "" "$(differing_legs)"
+	expect "what leg 0 holds" "after resume" \
+		"$(read_dev "$(dev leg0)" $((3 * RS)) 1 | head -n 1)"
+}
+
+# nosync says the legs are equal already: nothing but writes is copied.
+stays()
+{
+	local leg
+
+	dm_create m "$(mirror_table $LEN "$2" "$legs")"
+	in_sync m || fail "nosync mirror starts as $(dm_status m)"
+	expect_lines "$@"
+	dm_suspend m
+	dm_resume m
+	in_sync m || fail "nosync mirror after resume: $(dm_status m)"
+	write_region m 5 "both legs"
+	dm_remove m
+	for leg in $legs; do
+		[ "$leg" = "$(dev leg0)" ] ||
+			expect "regions differing on $leg" "$(all_regions)" \
+				"$(differing "$(dev leg0)" "$leg")"
+		expect "the write on $leg" "both legs" \
+			"$(read_dev "$leg" $((5 * RS)) 1 | head -n 1)"
+	done
+}
+
+
+core_2()	{ setup 2; resyncs 2 "core 1 $RS"; }
+core_3()	{ setup 3; resyncs 3 "core 1 $RS"; }
+core_sync_2()	{ setup 2; resyncs 2 "core 2 $RS sync"; }
+core_sync_3()	{ setup 3; resyncs 3 "core 2 $RS sync"; }
+core_nosync_2()	{ setup 2; stays 2 "core 2 $RS nosync"; }
+core_nosync_3()	{ setup 3; stays 3 "core 2 $RS nosync"; }
+disk_2()	{ setup 2; resyncs 2 "disk 2 $log $RS"; log_is_clean; }
+disk_3()	{ setup 3; resyncs 3 "disk 2 $log $RS"; log_is_clean; }
+disk_sync_2()	{ setup 2; resyncs 2 "disk 3 $log $RS sync"; log_is_clean; }
+disk_sync_3()	{ setup 3; resyncs 3 "disk 3 $log $RS sync"; log_is_clean; }
+disk_nosync_2()	{ setup 2; stays 2 "disk 3 $log $RS nosync"; log_is_clean; }
+disk_nosync_3()	{ setup 3; stays 3 "disk 3 $log $RS nosync"; log_is_clean; }
+
+log_is_clean()
+{
+	expect "header" "4d695272 00000002 $(printf %016x $NR)" "$(log_header "$log")"
+	expect "dirty regions of a removed mirror's log" "" "$(log_dirty "$log")"
+	expect "padding" "$(repeat 0 $((64 - NR)))" "$(log_bits "$log" | cut -d: -f2)"
+}
+
+# slow_mirror "LOG ARGUMENTS": 8 regions, each of which takes a while to copy
+slow_mirror()
+{
+	need_target delay
+	setup 2
+	dm_create slow "0 $LEN delay $(dev leg0) 0 200"
+	dm_create m "$(mirror_table $LEN "$1" "$(dmdev slow) $(dev leg1)")"
+}
+
+# The count goes up step by step; an event is raised at the end.
+progress()
+{
+	local last=0 now events seen=0
+
+	slow_mirror "$1"
+	events=$(dm_events m)
+	until in_sync m 8; do
+		now=$(sync_ratio m)
+		expect "regions" 8 "${now#*/}"
+		now=${now%/*}
+		[ "$now" -ge "$last" ] || fail "progress went from $last to $now"
+		[ "$now" = "$last" ] || seen=$((seen + 1))
+		last=$now
+	done
+	[ "$seen" -ge 3 ] || fail "only $seen steps of progress seen"
+	wait_until 2 event_after "$events" || fail "no event at the end of the resync"
+	dm_remove m
+	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+event_after()
+{
+	[ "$(dm_events m)" -gt "$1" ]
+}
+
+core_progress() { progress "core 1 512"; }
+disk_progress() { progress "disk 2 $(dev log) 512"; }
+
+# Suspended half way, the resync goes on where it was.
+suspend_half_way()
+{
+	local half
+
+	slow_mirror "$1"
+	wait_until 10 some_progress || fail "no progress: $(dm_status m)"
+	dm_suspend m
+	half=$(sync_ratio m)
+	! in_sync m 8 || fail "too fast to be suspended half way"
+	dm_resume m
+	[ "$(sync_ratio m | cut -d/ -f1)" -ge "${half%/*}" ] ||
+		fail "progress lost by suspend: $half, then $(sync_ratio m)"
+	wait_sync m 8
+	dm_remove m
+	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+some_progress()
+{
+	case $(sync_ratio m) in 0/*) return 1 ;; esac
+}
+
+core_half_way() { suspend_half_way "core 1 512"; }
+disk_half_way() { suspend_half_way "disk 2 $(dev log) 512"; }
+
+# The last region may be shorter than the others, down to one sector.
+odd_length()
+{
+	local len=$((LEN - RS + 1))
+
+	setup 2
+	dm_create m "$(mirror_table $len "disk 2 $log $RS" "$legs")"
+	wait_sync m
+	dm_suspend m
+	expect "region count on disk" "$(printf %016x $NR)" "$(log_count "$log")"
+	expect "dirty regions" "" "$(log_dirty "$log")"
+	dm_remove m
+	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)" "$len")"
+	expect "beyond the end" $((NR - 1)) "$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+# A region that is being written is dirty in the disk log before the write
+# reaches a leg, and clean again some time after it.
+marks_first()
+{
+	local i
+
+	setup 2
+	clean_delay 0
+	dm_create slow "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 700"
+	dm_create m "$(mirror_table $LEN "disk 3 $log $RS nosync" "$(dev leg0) $(dmdev slow)")"
+	for i in 0 9 31; do
+		write_region m $i &
+		wait_until 3 region_dirty "$log" $i ||
+			fail "region $i not dirty on disk while being written"
+		kill -0 $! 2>/dev/null || fail "the write to region $i was over too early"
+		wait $!
+		wait_until 3 log_clean "$log" $i ||
+			fail "region $i never clean again: $(log_bits "$log")"
+	done
+	dm_remove m
+}
+
+region_dirty()
+{
+	! log_clean "$@"
+}
+
+# The delay of our own log: an idle region is cleaned in the background, and
+# all are cleaned by a suspend.
+cleans_lazily()
+{
+	is_ours || skip "stock cleans at once"
+	setup 2
+	clean_delay 1000
+	dm_create m "$(mirror_table $LEN "disk 3 $log $RS nosync" "$legs")"
+	write_region m 7
+	expect "dirty right after the write" 7 "$(log_dirty "$log")"
+	wait_until 4 log_clean "$log" 7 || fail "an idle region was never cleaned"
+	clean_delay 3600000
+	write_region m 9
+	sleep 1
+	expect "dirty with a delay of an hour" 9 "$(log_dirty "$log")"
+	dm_suspend m
+	expect "dirty when suspended" "" "$(log_dirty "$log")"
+	dm_resume m
+	in_sync m || fail "resume after a clean suspend: $(dm_status m)"
+	dm_remove m
+}
+
+run_tests \
+	core_2		"core log, 2 legs: full resync, suspend, resume" \
+	core_3		"core log, 3 legs: full resync, suspend, resume" \
+	core_sync_2	"core log, 2 legs, sync: full resync" \
+	core_sync_3	"core log, 3 legs, sync: full resync" \
+	core_nosync_2	"core log, 2 legs, nosync: nothing copied" \
+	core_nosync_3	"core log, 3 legs, nosync: nothing copied" \
+	disk_2		"disk log, 2 legs: full resync, suspend, resume" \
+	disk_3		"disk log, 3 legs: full resync, suspend, resume" \
+	disk_sync_2	"disk log, 2 legs, sync: full resync" \
+	disk_sync_3	"disk log, 3 legs, sync: full resync" \
+	disk_nosync_2	"disk log, 2 legs, nosync: nothing copied" \
+	disk_nosync_3	"disk log, 3 legs, nosync: nothing copied" \
+	core_progress	"core log: resync progress is counted, ends with an event" \
+	disk_progress	"disk log: resync progress is counted, ends with an event" \
+	core_half_way	"core log: a resync goes on after suspend and resume" \
+	disk_half_way	"disk log: a resync goes on after suspend and resume" \
+	odd_length	"disk log: a last region of one sector" \
+	marks_first	"disk log: dirty on disk before the write, clean after it" \
+	cleans_lazily	"disk log: idle regions are cleaned later, all by suspend"
