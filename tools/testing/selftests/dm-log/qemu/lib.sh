@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Helpers for the scripts that run in the QEMU guest (busybox sh).
+# Helpers for the scripts that run in the QEMU guest (dash and busybox).
+# shellcheck shell=dash
 
 # There is no udev in the guest.
 dms() { dmsetup --noudevsync --noudevrules "$@"; }
+
+# in_sync NAME: the x/y of a mirror's status line.
+in_sync() { dms status "$1" | tr ' ' '\n' | grep -m 1 '^[0-9]*/[0-9]*$'; }
 
 # The loaded modules must be the files the host meant, told by their build ids:
 # ours (or, on request, the stock) dm-log, and always the distribution's own
