@@ -357,6 +357,17 @@ all_regions()	# [FIRST LAST]
 	seq -s ' ' "${1:-0}" "${2:-$((NR - 1))}"
 }
 
+# without REGION...: all regions of the usual mirror but these
+without()
+{
+	local r out=
+
+	for ((r = 0; r < NR; r++)); do
+		[[ " $* " == *" $r "* ]] || out="$out $r"
+	done
+	echo "${out# }"
+}
+
 # --- the disk log's bytes, see dm-log.rst ------------------------------------
 
 # Magic, version and region count, in hexadecimal, most significant digit first.

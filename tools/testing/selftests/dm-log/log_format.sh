@@ -41,17 +41,6 @@ expect_clean_log()
 		"$(log_bits "$log")"
 }
 
-# without REGION...: all regions but these
-without()
-{
-	local r out=
-
-	for ((r = 0; r < NR; r++)); do
-		[[ " $* " == *" $r "* ]] || out="$out $r"
-	done
-	echo "${out# }"
-}
-
 blank()
 {
 	setup

@@ -7,13 +7,14 @@
 
 . "$(dirname "$0")/dm_log_lib.sh"
 
+log=$(dev log)
+legs="$(dev leg0) $(dev leg1)"
+
 setup()
 {
 	nullb leg0 2
 	nullb leg1 2
 	nullb log 1
-	log=$(dev log)
-	legs="$(dev leg0) $(dev leg1)"
 }
 
 # table REGIONS "LOG ARGUMENTS"
@@ -112,8 +113,6 @@ disk_blocks()
 	nullb leg0 20
 	nullb leg1 20
 	nullb log 1
-	log=$(dev log)
-	legs="$(dev leg0) $(dev leg1)"
 	dm_create m "$(table 4090 "disk 3 $log $RS nosync")"
 	for n in 4096 4097 4200 4150 64 65 63; do
 		dm_load m "$(table $n "disk 2 $log $RS")"

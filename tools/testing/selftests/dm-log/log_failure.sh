@@ -1,0 +1,247 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The log device fails, at the start or later, and heals. A log that cannot be
+# written must not stop the mirror; one that cannot be read must not be written.
+
+. "$(dirname "$0")/dm_log_lib.sh"
+
+# The log is a device that can be turned into a failing one under the mirror.
+setup()
+{
+	need_target flakey
+	nullb leg0 2
+	nullb leg1 2
+	nullb disk 1
+	disk=$(dev disk)
+	legs="$(dev leg0) $(dev leg1)"
+	stamp_legs "$(dev leg0)" "$(dev leg1)"
+	dm_create log "$(linear "$disk" 2048)"
+	log=$(dmdev log)
+}
+
+log_fails_writes() { dm_swap log "$(fail_writes "$disk" 2048)"; }
+log_fails_reads() { dm_swap log "$(fail_reads "$disk" 2048)"; }
+log_fails() { dm_swap log "0 2048 error"; }
+log_heals() { dm_swap log "$(linear "$disk" 2048)"; }
+
+mirror()	# [KEYWORD] [FEATURES]
+{
+	local k=${1:-}
+
+	mirror_table $LEN "disk $((${#k} ? 3 : 2)) $log $RS${k:+ $k}" "$legs" "${2:-}"
+}
+
+log_is()
+{
+	[ "$(log_health m)" = "$1" ]
+}
+
+event_after()
+{
+	[ "$(dm_events m)" -gt "$1" ]
+}
+
+# A write to the log fails while the mirror runs: D, one event for the life of
+# the table, data still written and read, and the dirty state is caught up with
+# as soon as the log can be written again.
+fails_later()	# WAY-TO-FAIL
+{
+	local events
+
+	setup
+	clean_delay 0
+	dm_create m "$(mirror nosync)"
+	write_region m 1
+	wait_until 3 log_clean "$disk" 1 || fail "region 1 not clean again"
+	log_is A || fail "log is $(log_health m) before it fails"
+	events=$(dm_events m)
+	"$1"
+	write_region m 2 "log is dead"
+	wait_until 2 log_is D || fail "log is $(log_health m) after a failed write"
+	wait_until 2 event_after "$events" || fail "no event"
+	events=$(dm_events m)
+	write_region m 3 "log is dead"
+	sleep 0.3
+	expect "events for one failure" "$events" "$(dm_events m)"
+	expect "what the mirror reads" "log is dead" \
+		"$(read_dev "$(dmdev m)" $((3 * RS)) 1 | head -n 1)"
+	log_heals
+	write_region m 4
+	wait_until 5 log_all_clean "$disk" || fail "dirty: $(log_dirty "$disk")"
+	log_is D || fail "log is $(log_health m) without a resume"
+	dm_remove m
+	expect "dirty regions" "" "$(log_dirty "$disk")"
+	expect "what leg 1 holds" "log is dead" \
+		"$(read_dev "$(dev leg1)" $((2 * RS)) 1 | head -n 1)"
+}
+
+later_writes() { fails_later log_fails_writes; }
+later_all() { fails_later log_fails; }
+
+# A region that lost a leg is still out of sync, and dirty on disk, after the
+# log died, healed, and the table was replaced.
+dirty_survives()
+{
+	setup
+	dm_create leg1 "$(linear "$(dev leg1)" $LEN)"
+	legs="$(dev leg0) $(dmdev leg1)"
+	dm_create m "$(mirror nosync)"
+	dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"
+	write_region m 6 "one leg only"
+	wait_until 3 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
+	log_fails_writes
+	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
+	write_region m 9 "log is dead"
+	wait_until 2 log_is D || fail "log is $(log_health m)"
+	log_heals
+	# Without the keyword, which on stock would begin anew (see B2).
+	dm_load m "$(mirror)"
+	dm_suspend m
+	expect "dirty regions on disk" 6 "$(log_dirty "$disk")"
+	dm_resume m
+	wait_sync m
+	dm_remove m
+	expect "regions not copied" "$(without 6)" \
+		"$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+out_of_sync()	# REGIONS
+{
+	[ "$(sync_ratio m)" = "$((NR - $1))/$NR" ]
+}
+
+# With handle_errors, writes wait for somebody to give the mirror another log.
+handle_errors()
+{
+	local writer
+
+	setup
+	dm_create m "$(mirror nosync "1 handle_errors")"
+	log_fails_writes
+	write_region m 8 "held" &
+	writer=$!
+	wait_until 3 log_is D || fail "log is $(log_health m)"
+	sleep 0.3
+	kill -0 $writer 2>/dev/null || fail "a write went on without its mark"
+	dm_load m "$(mirror_table $LEN "core 2 $RS nosync" "$legs" "1 handle_errors")"
+	dm_suspend m --noflush
+	dm_resume m
+	wait $writer || fail "the held write failed"
+	dm_remove m
+	for leg in $legs; do
+		expect "what $leg holds" "held" \
+			"$(read_dev "$leg" $((8 * RS)) 1 | head -n 1)"
+	done
+}
+
+# The very first write, at resume, fails.
+first_write()
+{
+	setup
+	log_fails_writes
+	dm_create m "$(mirror)"
+	wait_sync m
+	log_is D || fail "log is $(log_health m)"
+	write_region m 5 "no log"
+	dm_remove m
+	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+# B37: a resume that reads, writes and flushes without a fault proves the log
+# healthy again.
+heals()
+{
+	setup
+	clean_delay 0
+	dm_create m "$(mirror nosync)"
+	log_fails_writes
+	write_region m 2
+	wait_until 2 log_is D || fail "log is $(log_health m) after a failed write"
+	dm_suspend m
+	dm_resume m
+	log_is D || fail "log is $(log_health m) though it still fails"
+	log_heals
+	dm_suspend m
+	dm_resume m
+	log_is A || fail "log is $(log_health m) after a resume without a fault"
+	dm_remove m
+}
+
+# B11: a valid log that cannot be read just now.
+first_read()	# FAIL HEAL
+{
+	local before
+
+	log_format "$disk" 4 20
+	before=$(dev_sum "$disk" 2048)
+	"$1"
+	dm_create m "$(mirror)"
+	wait_sync m
+	log_is D || fail "log is $(log_health m) after a failed read"
+	expect "regions copied without a log" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
+	write_region m 9
+	dm_remove m
+	"$2"
+	expect "the log's bytes" "$before" "$(dev_sum "$disk" 2048)"
+	# The log still says what it said.
+	stamp_legs "$(dev leg0)" "$(dev leg1)"
+	dm_create m "$(mirror)"
+	wait_sync m
+	log_is A || fail "log is $(log_health m) after it healed"
+	dm_remove m
+	expect "regions not copied" "$(without 4 20)" \
+		"$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+first_read_flakey()
+{
+	setup
+	first_read log_fails_reads log_heals
+}
+
+dust_on()
+{
+	$DMSETUP message "$(dmname log)" 0 addbadblock 0
+	$DMSETUP message "$(dmname log)" 0 addbadblock 2
+	$DMSETUP message "$(dmname log)" 0 enable
+}
+
+dust_off()
+{
+	$DMSETUP message "$(dmname log)" 0 disable
+}
+
+first_read_dust()
+{
+	need_target dust
+	setup
+	dm_swap log "0 2048 dust $disk 0 512"
+	first_read dust_on dust_off 2>/dev/null
+}
+
+# B11: nosync is an answer for the first resume only. When a later one cannot
+# read the log, nothing is known, so everything is copied.
+read_fails_nosync()
+{
+	setup
+	dm_create m "$(mirror nosync)"
+	in_sync m || fail "nosync mirror: $(dm_status m)"
+	dm_suspend m
+	log_fails_reads
+	dm_resume m
+	wait_sync m
+	dm_remove m
+	expect "regions not copied" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+run_tests \
+	later_writes	"log writes fail later: D, one event, data served, caught up" \
+	later_all	"log device gone later: D, one event, data served, caught up" \
+	dirty_survives	"a region that lost a leg stays dirty over a dead log" \
+	handle_errors	"handle_errors: writes wait for a new log" \
+	first_write	"first write of the log fails: D, mirror resyncs and serves" \
+	heals		"B37: A again after a resume without a fault, not before" \
+	first_read_flakey "B11: log unreadable at resume (dm-flakey): not written, honoured later" \
+	first_read_dust	"B11: log unreadable at resume (dm-dust): not written, honoured later" \
+	read_fails_nosync "B11: nosync is not believed when a later resume cannot read"

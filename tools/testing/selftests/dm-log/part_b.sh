@@ -1,0 +1,229 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Faults of the log this one replaces, each named by its number in the list
+# they were collected in. Those that need a file of their own, or belong to a
+# topic that has one, are there: grep for "B<number>:".
+
+. "$(dirname "$0")/dm_log_lib.sh"
+
+log=$(dev log)
+
+setup()		# [NULL_BLK ATTRIBUTE...]
+{
+	nullb leg0 2 "$@"
+	nullb leg1 2 "$@"
+	nullb log 1
+	stamp_legs "$(dev leg0)" "$(dev leg1)"
+}
+
+mirror()	# "LOG ARGUMENTS" LEG0 LEG1 [FEATURES]
+{
+	mirror_table $LEN "$1" "$2 $3" "${4:-}"
+}
+
+out_of_sync()	# REGIONS
+{
+	[ "$(sync_ratio m)" = "$((NR - $1))/$NR" ]
+}
+
+ok_leg()	{ dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"; }
+failing_leg()	{ dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"; }
+
+# The worker of a replaced table is woken by the last write that completes
+# during the suspend, waits in a leg flush that takes seconds, and then writes
+# its own idea of the bitset over the log, which the new table owns by now.
+late_write()
+{
+	need_target delay
+	setup cache_size=1
+	clean_delay 0
+	# Old table: writes take 0.8 s, flushes 3 s. New: writes take 5 s.
+	dm_create old "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 800 $(dev leg0) 0 3000"
+	dm_create new "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 5000 $(dev leg0) 0 0"
+	dm_create m "$(mirror "disk 3 $log $RS nosync" "$(dmdev old)" "$(dev leg1)")"
+	dm_load m "$(mirror "disk 2 $log $RS" "$(dmdev new)" "$(dev leg1)")"
+	write_region m 14 "through the old table" &
+	sleep 0.3
+	dm_suspend m
+	dm_resume m &	# returns when the old table is gone, the new one is live at once
+	wait_until 3 table_is_new || fail "the new table is not live"
+	write_region m 21 "through the new table" &
+	writer=$!
+	wait_until 3 region_dirty 21 || fail "region 21 was never marked"
+	while kill -0 $writer 2>/dev/null; do
+		region_dirty 21 ||
+			fail "region 21 wiped to clean in the log with its write in flight"
+		sleep 0.1
+	done
+	wait
+	dm_remove m
+}
+
+table_is_new()
+{
+	dm_table m | grep -q " $(majmin "$(dmdev new)") "
+}
+
+region_dirty()
+{
+	! log_clean "$log" "$1"
+}
+
+# A region that lost a leg is out of sync until it has been copied, whatever the
+# table said about the log when it was made.
+failed_region()	# "LOG ARGUMENTS"
+{
+	need_target flakey
+	setup
+	dm_create leg1 "$(linear "$(dev leg1)" $LEN)"
+	fill_dev "$(dev leg1)" $LEN "leg 0"
+	dm_create m "$(mirror "$1" "$(dev leg0)" "$(dmdev leg1)")"
+	in_sync m || fail "nosync mirror: $(dm_status m)"
+	failing_leg
+	write_region m 19 "one leg only"
+	wait_until 3 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
+	# Still failing, so that nothing can be copied behind our back.
+	dm_suspend m
+	ok_leg
+	dm_resume m
+	wait_sync m
+	dm_remove m
+	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+failed_region_core() { failed_region "core 2 $RS nosync"; }
+failed_region_disk() { failed_region "disk 3 $log $RS nosync"; }
+
+# sync asks for one full copy, not for one at every resume.
+sync_once()
+{
+	setup
+	dm_create m "$(mirror "disk 3 $log $RS sync" "$(dev leg0)" "$(dev leg1)")"
+	wait_sync m
+	dm_suspend m
+	stamp_legs "$(dev leg0)" "$(dev leg1)"
+	dm_resume m
+	wait_sync m
+	dm_remove m
+	expect "regions not copied again" "$(all_regions)" \
+		"$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+# One failed leg flush makes the regions that were about to be cleaned
+# uncertain, no others, and only until a flush succeeds.
+leg_flush()
+{
+	need_target delay
+	need_target flakey
+	setup cache_size=1
+	clean_delay 0
+	# dm-delay sends flushes where we like.
+	dm_create flush "$(linear "$(dev leg1)" $LEN)"
+	dm_create leg1 "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 0 $(dmdev flush) 0 0"
+	dm_create m "$(mirror "disk 3 $log $RS nosync" "$(dev leg0)" "$(dmdev leg1)")"
+	write_region m 2
+	wait_until 3 log_clean "$log" 2 || fail "region 2 not clean after its write"
+	dm_swap flush "$(fail_writes "$(dev leg1)" $LEN)"
+	write_region m 3
+	wait_until 3 leg_failed || fail "no leg flush failed: $(dm_status m)"
+	sleep 0.3
+	expect "dirty regions after a failed leg flush" 3 "$(log_dirty "$log")"
+	dm_swap flush "$(linear "$(dev leg1)" $LEN)"
+	write_region m 4
+	wait_until 10 log_all_clean "$log" ||
+		fail "never clean again: $(log_bits "$log")"
+	dm_suspend m
+	stamp_legs "$(dev leg0)" "$(dev leg1)"
+	dm_load m "$(mirror "disk 2 $log $RS" "$(dev leg0)" "$(dmdev leg1)")"
+	dm_resume m
+	wait_sync m
+	dm_remove m
+	expect "regions not copied" "$(all_regions)" \
+		"$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+leg_failed()
+{
+	case $(leg_health m) in *F*) return 0 ;; esac
+	return 1
+}
+
+# A region whose copy failed is left alone until the next resume: deliberate,
+# see B28.
+no_retry()	# "LOG ARGUMENTS"
+{
+	need_target flakey
+	setup
+	dm_create leg1 "0 $((9 * RS)) linear $(dev leg1) 0
+$((9 * RS)) $RS flakey $(dev leg1) $((9 * RS)) 0 3600 1 error_writes
+$((10 * RS)) $((LEN - 10 * RS)) linear $(dev leg1) $((10 * RS))"
+	# handle_errors: without it the mirror reports a failed copy as done.
+	dm_create m "$(mirror "$1" "$(dev leg0)" "$(dmdev leg1)" "1 handle_errors")"
+	wait_until 5 out_of_sync 1 || fail "with one region failing: $(dm_status m)"
+	ok_leg
+	sleep 1
+	out_of_sync 1 || fail "retried before the next resume: $(dm_status m)"
+	dm_suspend m
+	dm_resume m
+	wait_sync m
+	dm_remove m
+	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+no_retry_core() { no_retry "core 1 $RS"; }
+no_retry_disk() { no_retry "disk 2 $log $RS"; }
+
+too_large()
+{
+	setup
+	# 2^32 + 1024
+	if dm_create m "$(mirror "core 1 4294968320" "$(dev leg0)" "$(dev leg1)")" 2>/dev/null; then
+		fail "accepted as $(dm_table m)"
+	fi
+}
+
+# A read-only table writes nothing, least of all its log.
+read_only()
+{
+	local before
+
+	setup
+	fill_dev "$log" 2048 "whatever was here"
+	log_format "$log" 3 5
+	before=$(dev_sum "$log" 2048)
+	dm_create m "$(mirror "disk 2 $log $RS" "$(dev leg0)" "$(dev leg1)")" --readonly
+	read_dev "$(dmdev m)" 0 8 >/dev/null
+	sleep 0.3
+	expect "log bytes while active" "$before" "$(dev_sum "$log" 2048)"
+	dm_remove m
+	expect "log bytes" "$before" "$(dev_sum "$log" 2048)"
+}
+
+read_only_device()
+{
+	local before
+
+	setup
+	log_format "$log" 3 5
+	before=$(dev_sum "$log" 2048)
+	blockdev --setro "$log"
+	dm_create m "$(mirror "disk 2 $log $RS" "$(dev leg0)" "$(dev leg1)")" --readonly
+	read_dev "$(dmdev m)" 0 8 >/dev/null
+	sleep 0.3
+	dm_remove m
+	blockdev --setrw "$log"
+	expect "log bytes" "$before" "$(dev_sum "$log" 2048)"
+}
+
+run_tests \
+	late_write	"B1: no write to the log from a table that was replaced" \
+	failed_region_disk "B2: disk nosync: a region that lost a leg is copied after resume" \
+	failed_region_core "core nosync: a region that lost a leg is copied after resume" \
+	sync_once	"B2: disk sync: no second full copy at the next resume" \
+	leg_flush	"B7: one failed leg flush does not leave everything dirty" \
+	no_retry_core	"core: a failed copy is retried at the next resume only (B28)" \
+	no_retry_disk	"disk: a failed copy is retried at the next resume only (B28)" \
+	too_large	"B35: region size 2^32 + 1024 is refused" \
+	read_only	"B36: a read-only table does not write its log" \
+	read_only_device "B36: nor does it on a read-only log device"
