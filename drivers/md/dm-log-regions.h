@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The region map: what a log knows of every region, and which of it the stable
+ * copy (a disk, a daemon) does not know yet. No device, no I/O and no policy.
+ *
+ * Words
+ *
+ * region	a stretch of the mirror, numbered from 0
+ * chunk	DM_REGIONS_PER_CHUNK regions whose clean bits fill one sector
+ * clean bit	1 if the region's legs agree and will go on doing so unless it is
+ *		marked; what a stable copy stores
+ * pending	a chunk whose clean bits may differ from the stable copy's
+ * to commit	to make the stable copy equal to the map, so that it is durable
+ *
+ * Rules
+ *
+ * The stable copy is never cleaner than the legs: a region's clean bit is 1
+ * there only if no write was in flight when it was committed and the legs have
+ * been flushed since the last write to the region ended. See enum
+ * dm_region_state for how the map keeps this.
+ *
+ * Who may call what
+ *
+ * any context		dm_regions_state(), _in_sync(), _is_clean(),
+ *			_sync_count(), _nr_idle(), _nr_dirty(), _uncommitted()
+ * the worker		dm_regions_mark(), _clear(), _set_sync(),
+ *			_next_resync()
+ * the worker, or one	everything else
+ * other thread between
+ * dm_regions_share()
+ * and _unshare()
+ */
+
+#ifndef DM_LOG_REGIONS_H
+#define DM_LOG_REGIONS_H
+
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "dm-log-summary.h"
+
+#define DM_REGIONS_PER_CHUNK	((u64)SZ_512 * BITS_PER_BYTE)
+#define DM_REGIONS_CHUNK_U64S	(SZ_512 / sizeof(u64))
+
+/* The mirror recovers one region at a time; leave room for a bolder one. */
+#define DM_REGIONS_MAX_RECOVERING	8
+
+/**
+ * enum dm_region_state - all that is known of one region, in two bits
+ * @DM_REGION_NOSYNC: the legs differ, or may. Clean bit 0.
+ * @DM_REGION_DIRTY: in sync, but writes may be in flight. Clean bit 0.
+ * @DM_REGION_IDLE: in sync and all writes have ended, but a leg may still hold
+ *	them in a volatile cache. Clean bit 0, so that the next write to the
+ *	region finds its mark already committed. Only in durable maps.
+ * @DM_REGION_CLEAN: in sync, no write in flight, legs flushed. Clean bit 1.
+ *
+ * Zeroed memory says NOSYNC: what is not known is dirty.
+ *
+ * CLEAN -> DIRTY (mark) makes the chunk pending and so has to be committed
+ * before the write; IDLE -> DIRTY does not. DIRTY -> IDLE is a clear. IDLE ->
+ * CLEAN is the only step that makes a clean bit 1, and only
+ * dm_regions_end_clean() takes it, for regions that have been idle since before
+ * dm_regions_begin_clean(): the caller flushes the legs between the two.
+ */
+enum dm_region_state {
+	DM_REGION_NOSYNC = 0,
+	DM_REGION_DIRTY = 1,
+	DM_REGION_IDLE = 2,
+	DM_REGION_CLEAN = 3,
+};
+
+/**
+ * struct dm_regions - the region map
+ * @nr_regions: number of regions, at least 1
+ * @nr_chunks: number of chunks, the last one perhaps partly used
+ * @durable: there is a stable copy: track pending chunks and idle regions
+ *
+ * @cells: the states, two bits each; read by anyone without a lock. Cells past
+ *	the last region are CLEAN, so that no search finds them.
+ * @nr_cell_words: length of @cells
+ *
+ * @shared: more than one thread changes the map: changes need @lock
+ * @lock: protects all below and changes of @cells, if @shared. Otherwise the
+ *	worker owns them and takes no lock.
+ * @nr_nosync: number of NOSYNC regions; read by anyone
+ * @nr_dirty: number of DIRTY regions; read by anyone
+ * @nr_idle: number of IDLE regions; read by anyone
+ * @nr_uncommitted: pending chunks, and those of commits that have not ended;
+ *	read by anyone
+ * @nosync: chunks that may have a NOSYNC region
+ * @idle: chunks that may have an IDLE region
+ * @pending: chunks that have to be committed
+ *
+ * @cursor: where the search for regions to recover goes on
+ * @recovering: the regions being recovered, and whether they were cleared since
+ * @nr_recovering: used entries of @recovering
+ *
+ * @recent: two bitmaps of @recent_size bits, a region's bit being its number
+ *	modulo the size: regions that became idle since the last
+ *	dm_regions_begin_clean(), and those that did so in the period before
+ * @recent_size: a power of two
+ * @recent_now: the bitmap of @recent that is being filled
+ */
+struct dm_regions {
+	u64 nr_regions;
+	unsigned long nr_chunks;
+	bool durable;
+
+	unsigned long *cells;
+	unsigned long nr_cell_words;
+
+	bool shared;
+	raw_spinlock_t lock;
+	u64 nr_nosync;
+	u64 nr_dirty;
+	u64 nr_idle;
+	unsigned long nr_uncommitted;
+	struct dm_log_summary nosync;
+	struct dm_log_summary idle;
+	struct dm_log_summary pending;
+
+	u64 cursor;
+	struct {
+		u64 region;
+		bool cleared;
+	} recovering[DM_REGIONS_MAX_RECOVERING];
+	unsigned int nr_recovering;
+
+	unsigned long *recent[2];
+	unsigned int recent_size;
+	unsigned int recent_now;
+};
+
+int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
+		    enum dm_region_state state, bool durable);
+void dm_regions_exit(struct dm_regions *rg);
+
+enum dm_region_state dm_regions_state(const struct dm_regions *rg, u64 region);
+bool dm_regions_in_sync(const struct dm_regions *rg, u64 region);
+bool dm_regions_is_clean(const struct dm_regions *rg, u64 region);
+
+void dm_regions_mark(struct dm_regions *rg, u64 region);
+void dm_regions_clear(struct dm_regions *rg, u64 region);
+void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
+bool dm_regions_next_resync(struct dm_regions *rg, u64 *region);
+
+void dm_regions_share(struct dm_regions *rg);
+void dm_regions_unshare(struct dm_regions *rg);
+
+void dm_regions_restart_resync(struct dm_regions *rg);
+void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state);
+void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits);
+void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits);
+
+bool dm_regions_begin_clean(struct dm_regions *rg);
+u64 dm_regions_end_clean(struct dm_regions *rg, bool all);
+
+void dm_regions_pend(struct dm_regions *rg, unsigned long chunk);
+void dm_regions_pend_all(struct dm_regions *rg);
+unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from);
+unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
+				     unsigned int nr);
+void dm_regions_end_commit(struct dm_regions *rg, unsigned long chunk,
+			   unsigned int nr, unsigned int taken, bool committed);
+
+/* Number of u64s of the stable bitset that hold regions. */
+static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
+{
+	return DIV_ROUND_UP_ULL(rg->nr_regions, BITS_PER_TYPE(u64));
+}
+
+/**
+ * dm_regions_sync_count() - how many regions are in sync
+ * @rg: the map
+ *
+ * Context: any.
+ * Return: a count that was right at some moment during the call.
+ */
+static inline u64 dm_regions_sync_count(const struct dm_regions *rg)
+{
+	return rg->nr_regions - READ_ONCE(rg->nr_nosync);
+}
+
+/**
+ * dm_regions_nr_idle() - how many regions wait to be cleaned
+ * @rg: the map
+ *
+ * Context: any.
+ * Return: their number.
+ */
+static inline u64 dm_regions_nr_idle(const struct dm_regions *rg)
+{
+	return READ_ONCE(rg->nr_idle);
+}
+
+/**
+ * dm_regions_nr_dirty() - how many regions are marked and not yet cleared
+ * @rg: the map
+ *
+ * Context: any.
+ * Return: their number, out-of-sync regions not included.
+ */
+static inline u64 dm_regions_nr_dirty(const struct dm_regions *rg)
+{
+	return READ_ONCE(rg->nr_dirty);
+}
+
+/**
+ * dm_regions_uncommitted() - may the map differ from the stable copy?
+ * @rg: the map
+ *
+ * Context: any. Pairs with the release in dm_regions_end_commit(): if this says
+ * no, all commits before have ended, and what the worker marked is durable.
+ * Return: true if something is pending or being committed.
+ */
+static inline bool dm_regions_uncommitted(const struct dm_regions *rg)
+{
+	return smp_load_acquire(&rg->nr_uncommitted) != 0;
+}
+
+#endif /* DM_LOG_REGIONS_H */
