@@ -41,12 +41,14 @@ tar -xf /dev/vdd -C /tmp one-by-one
 sync
 echo "@synced"
 
-# Files that are rewritten all the time, like a database or a disk image.
-echo "write file by file, and rewrite two larger ones, until the power is cut"
-for n in 1 2; do
-	(while :; do
-		dd if=/dev/urandom of=/mnt/rewritten.$n bs=128k count=64 \
+# Files that are rewritten all the time, like a database or a disk image, 8 MiB
+# each, with another part of the archive every time.
+echo "write file by file, and rewrite three larger ones, until the power is cut"
+for n in 1 2 3; do
+	(skip=$n; while :; do
+		dd if=/dev/vdd of=/mnt/rewritten.$n bs=1M count=8 skip=$skip \
 			conv=notrunc,fsync
+		skip=$(((skip + 8) % 100))
 	done 2>/dev/null) &
 done
 

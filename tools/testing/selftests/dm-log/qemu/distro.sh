@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Guest side of scripts/distro-check: the whole life of core and disk logs under
+# the distribution's own dm-mirror. Prints TAP lines without numbers, then
+# "@done COUNT".
+# Disks: two legs, the log.
+# shellcheck shell=dash
+# shellcheck disable=SC2016,SC2034 # claim evaluates its second argument
+set -u
+
+count=0
+claim() { # NAME CONDITION
+	count=$((count + 1))
+	if eval "$2"; then
+		echo "ok - $1"
+	else
+		echo "not ok - $1"
+	fi
+}
+
+sectors=$(cat /sys/block/vda/size)
+region=1024
+regions=$((sectors / region))
+a=$(cat /sys/block/vda/dev) b=$(cat /sys/block/vdb/dev) log=$(cat /sys/block/vdc/dev)
+legs="2 $a 0 $b 0"
+
+mirror() { # NAME LOG: create a mirror
+	dms create "$1" --table "0 $sectors mirror $2 $legs" && dms mknodes
+}
+
+# EXPECTED ACTUAL: equal, or say how they differ
+is() {
+	[ "$1" = "$2" ] && return
+	echo "# expected: '$1'"
+	echo "# found:    '$2'"
+	return 1
+}
+
+wait_in_sync() { # NAME
+	tries=0
+	until [ "$(in_sync "$1")" = $regions/$regions ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 600 ] || { echo "# $(dms status "$1")"; return 1; }
+		sleep 0.1
+	done
+}
+
+status() { # LOG-STATUS: the whole line of a mirror in sync
+	echo "0 $sectors mirror 2 $a $b $regions/$regions 1 AA $1"
+}
+
+drop_caches() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+}
+
+same_legs() {
+	drop_caches
+	cmp /dev/vda /dev/vdb
+}
+
+fill() { # DEVICE MB: random data
+	dd if=/dev/urandom of="$1" bs=1M count="$2" 2>/dev/null
+}
+
+# The number of users in lsmod; nothing if not loaded.
+users() { awk -v m="$1" '$1 == m { print $3 }' /proc/modules; }
+
+# Regions that are dirty in the log on disk: zero bits from byte 1024 on.
+dirty_on_disk() {
+	drop_caches
+	od -An -v -tu1 -w1 -j1024 -N$((regions / 8)) /dev/vdc | awk '
+		{ for (i = 0; i < 8; i++) { n += $1 % 2 == 0; $1 = int($1 / 2) } }
+		END { print n + 0 }'
+}
+
+claim "modules loaded are the ones meant" check_modules
+claim "modversions are in force and nothing was forced" '
+	modinfo -F vermagic dm-log | grep -qw modversions &&
+	modinfo -F vermagic dm-mirror | grep -qw modversions &&
+	is 0 $(($(cat /proc/sys/kernel/tainted) & 2)) &&
+	! dmesg | grep -i "symbol version\|disagrees"'
+
+# core
+fill /dev/vda 16
+claim "core: create" 'mirror m "core 1 $region"'
+claim "core: table" '
+	is "0 $sectors mirror core 1 $region $legs" "$(dms table m)"'
+claim "core: first resync" 'wait_in_sync m'
+claim "core: status" 'is "$(status "1 core")" "$(dms status m)"'
+claim "core: the resync made the legs identical" same_legs
+claim "core: write" 'fill /dev/mapper/m 32 && same_legs'
+claim "core: suspend and resume keep the sync state" '
+	dms suspend m && is "$(status "1 core")" "$(dms status --noflush m)" &&
+	dms resume m && is $regions/$regions "$(in_sync m)"'
+claim "core: the mirror holds references while it exists" '
+	[ "$(users dm_log)" -gt "$(users dm_region_hash)" ]'
+claim "core: remove" 'dms remove m'
+
+claim "core nosync: no resync" '
+	mirror m "core 2 $region nosync" && is $regions/$regions "$(in_sync m)" &&
+	is "0 $sectors mirror core 2 $region nosync $legs" "$(dms table m)" &&
+	dms remove m'
+
+# disk
+claim "disk: create" 'mirror m "disk 2 /dev/vdc $region"'
+claim "disk: table" '
+	is "0 $sectors mirror disk 2 $log $region $legs" "$(dms table m)"'
+claim "disk: first resync" 'wait_in_sync m'
+claim "disk: status" 'is "$(status "3 disk $log A")" "$(dms status m)"'
+claim "disk: write" 'fill /dev/mapper/m 32 && same_legs'
+claim "disk: suspend and resume keep the sync state" '
+	dms suspend m && is "$(status "3 disk $log A")" "$(dms status --noflush m)" &&
+	dms resume m && is $regions/$regions "$(in_sync m)"'
+claim "disk: remove" 'dms remove m'
+claim "disk: the header is version 2 with the number of regions" '
+	is "72 52 69 4d 02 00 00 00 $(printf %02x $((regions % 256))) $(
+		printf %02x $((regions / 256))) 00 00 00 00 00 00" \
+		"$(od -An -v -w16 -tx1 -N16 /dev/vdc | sed "s/^ //")"'
+claim "disk: all regions are clean on disk after removal" 'is 0 "$(dirty_on_disk)"'
+claim "disk: activated again, nothing to resync" '
+	mirror m "disk 2 /dev/vdc $region" && is $regions/$regions "$(in_sync m)" &&
+	dms remove m'
+claim "disk sync: all is resynced" '
+	mirror m "disk 3 /dev/vdc $region sync" &&
+	is "0 $sectors mirror disk 3 $log $region sync $legs" "$(dms table m)" &&
+	wait_in_sync m && dms remove m'
+
+# Writers, status and suspend at once, on all CPUs.
+stress() {
+	mirror m "disk 2 /dev/vdc $region" || return
+	pids=
+	for n in 0 1 2 3; do
+		(i=0; while [ $i -lt 6 ]; do
+			dd if=/dev/urandom of=/dev/mapper/m bs=64k count=32 \
+				seek=$((n * 200 + i * 32)) conv=notrunc,fsync 2>/dev/null ||
+				exit 1
+			i=$((i + 1))
+		done) &
+		pids="$pids $!"
+	done
+	rounds=0
+	while [ $rounds -lt 8 ]; do
+		rounds=$((rounds + 1))
+		dms status m >/dev/null && dms suspend m && dms resume m || return
+	done
+	for p in $pids; do
+		wait "$p" || return
+	done
+	wait_in_sync m && dms remove m && same_legs && is 0 "$(dirty_on_disk)"
+}
+claim "disk: writers while the mirror is suspended and resumed, $(nproc) CPUs" stress
+
+# Refusals
+claim "unknown log type: EINVAL" '
+	! mirror m "nosuch 1 $region" 2>/tmp/err &&
+	grep -q "Invalid argument" /tmp/err && ! dms info m >/dev/null 2>&1'
+if [ -z "$STOCK" ]; then
+	claim "region size not a power of two: EINVAL" '
+		! mirror m "core 1 1000" 2>/tmp/err &&
+		grep -q "Invalid argument" /tmp/err'
+else
+	claim "region size not a power of two # SKIP stock takes it" true
+fi
+claim "log device too small for its bits: EINVAL" '
+	dms create small --table "0 2 linear /dev/vdc 0" && dms mknodes &&
+	! mirror m "disk 2 /dev/mapper/small 2" 2>/tmp/err &&
+	grep -q "Invalid argument" /tmp/err && dms remove small'
+
+claim "modprobe dm-log-userspace" 'modprobe dm-log-userspace'
+claim "a userspace log without a daemon is refused, nothing leaks" '
+	! mirror m "userspace 4 uuid-1 clustered-core $region nosync" 2>/tmp/err &&
+	! dms info m >/dev/null 2>&1'
+
+# Unloading fails if anything is still referenced.
+unload() {
+	if [ -n "$(users dm_log_userspace)" ]; then
+		rmmod dm-log-userspace || return
+	fi
+	rmmod dm-mirror && rmmod dm-region-hash &&
+		is 0 "$(users dm_log)" && rmmod dm-log && is "" "$(users dm_log)"
+}
+claim "all modules unload" unload
+claim "load, use and unload again, ten times" '
+	for n in 1 2 3 4 5 6 7 8 9 10; do
+		modprobe dm-mirror && check_modules >/dev/null &&
+			mirror m "core 2 $region nosync" && dms remove m && unload || break
+		loaded=$n
+	done
+	is 10 "${loaded:-0}"'
+claim "no warning, bug or leak in the kernel log" '
+	! dmesg | grep -E "WARNING|BUG|Oops|Call Trace|scheduling while|use.after|leak"'
+echo "@done $count"
