@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build, patch, test. Every target is a script in scripts/ that can be run by
+# itself; what they make goes to build/ and to ~/.cache/dm-log.
+
+# The kernel to build for: its headers or its build directory. By default the
+# running kernel's headers if they are installed, or else Debian's for 6.12.
+KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
+
+.DEFAULT_GOAL := module
+.PHONY: module modules patch deps \
+	check crc-check intree-check kunit selftest demo bench lint docs clean help
+
+## Build
+module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
+	@scripts/module "$(or $(KDIR),$$(scripts/kernel headers 6.12))"
+
+modules: deps		## dm-log.ko for Debian's 6.12 and 6.1 kernels
+	@scripts/module "$$(scripts/kernel headers 6.12)"
+	@scripts/module "$$(scripts/kernel headers 6.1)"
+
+patch: deps		## build/dm-log.patch, for linux-source-6.12
+	@scripts/make-patch
+
+## See it work
+demo: deps		## Debian's kernel in QEMU: a mirror, a power cut, what is copied after it
+	@scripts/demo
+
+bench: deps		## speed, beside the stock module
+	@scripts/bench
+
+## Test
+check: deps		## everything below, and the demo; ends with "N passed, N failed"
+	@scripts/check
+
+crc-check: deps		## exported symbols and their CRCs against the distribution's
+	@scripts/crc-check
+
+intree-check: deps	## the patched kernel, DM_MIRROR=y and =m, with and without userspace
+	@scripts/intree-check
+
+kunit: deps		## KUnit suites, with the kernel's kunit.py on User-Mode Linux
+	@scripts/kunit
+
+selftest: deps		## selftests in a booted kernel (User-Mode Linux)
+	@scripts/selftest
+
+lint: deps		## checkpatch --strict, sparse, kernel-doc, shellcheck
+	@scripts/lint
+
+docs: deps		## build/docs, with Sphinx; any warning fails
+	@scripts/docs
+
+## Other
+deps:			## install missing Debian packages (all targets do)
+	@scripts/deps
+
+clean:			## remove build/ (the kernels in the cache stay)
+	rm -rf build
+
+help:			## this list
+	@awk -F ':.*## ' '/^## / { print substr($$0, 4) ":" } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
