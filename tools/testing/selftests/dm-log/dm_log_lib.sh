@@ -212,7 +212,7 @@ dmdev()
 
 dm_create()	# NAME TABLE [DMSETUP-OPTION...]
 {
-	$DMSETUP create "${@:3}" "$PREFIX-$1" --table "$2"
+	$DMSETUP create "${@:3}" "$PREFIX-$1" --table "$2" || return
 	$DMSETUP mknodes "$PREFIX-$1"
 }
 
