@@ -61,8 +61,8 @@
 #define CLEAN_DELAY_MS_MAX	(60 * 60 * 1000)
 #define IDLE_REGIONS_MAX	INT_MAX
 
-static unsigned int clean_delay_ms = 5000;
-static unsigned int max_idle_regions = 8192;
+VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_clean_delay_ms = 5000;
+VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_max_idle_regions = 8192;
 
 static int set_bounded(const char *val, const struct kernel_param *kp,
 		       unsigned int max)
@@ -87,7 +87,8 @@ static const struct kernel_param_ops clean_delay_ms_ops = {
 	.set = set_clean_delay_ms,
 	.get = param_get_uint,
 };
-module_param_cb(clean_delay_ms, &clean_delay_ms_ops, &clean_delay_ms, 0644);
+module_param_cb(clean_delay_ms, &clean_delay_ms_ops, &dm_log_clean_delay_ms,
+		0644);
 MODULE_PARM_DESC(clean_delay_ms,
 		 "Milliseconds that a region stays dirty on disk after its last write; 0 cleans at once");
 
@@ -100,7 +101,8 @@ static const struct kernel_param_ops max_idle_regions_ops = {
 	.set = set_max_idle_regions,
 	.get = param_get_uint,
 };
-module_param_cb(max_idle_regions, &max_idle_regions_ops, &max_idle_regions, 0644);
+module_param_cb(max_idle_regions, &max_idle_regions_ops,
+		&dm_log_max_idle_regions, 0644);
 MODULE_PARM_DESC(max_idle_regions,
 		 "Idle regions of one log that may stay dirty on disk before they are cleaned early");
 
@@ -169,11 +171,11 @@ static void report_health(struct disk_log *dl, int error)
 	lockdep_assert_held(&dl->commit_lock);
 
 	if (failing && !dl->failing) {
-		DMERR("disk: log device %s has failed (error %d): regions stay dirty, writes may be held until it is replaced",
+		DMERR_LIMIT("disk: log device %s has failed (error %d): regions stay dirty, writes may be held until it is replaced",
 		      dl->dev->name, error);
 		dm_log_raise_event(dl->ti);
 	} else if (!failing && dl->failing) {
-		DMINFO("disk: log device %s works again", dl->dev->name);
+		DMWARN_LIMIT("disk: log device %s works again", dl->dev->name);
 	}
 	dl->failing = failing;
 }
@@ -220,7 +222,7 @@ static void clean_regions(struct disk_log *dl, bool all)
 	r = flush_legs(dl);
 	if (r) {
 		if (!dl->legs_failed)
-			DMWARN("disk: the legs cannot be flushed (error %d): idle regions stay dirty on log device %s",
+			DMWARN_LIMIT("disk: the legs cannot be flushed (error %d): idle regions stay dirty on log device %s",
 			       r, dl->dev->name);
 	} else {
 		dm_regions_end_clean(rg, all);
@@ -231,7 +233,7 @@ static void clean_regions(struct disk_log *dl, bool all)
 static bool too_many_idle(struct disk_log *dl)
 {
 	return dm_regions_nr_idle(&dl->common.regions) >
-	       READ_ONCE(max_idle_regions);
+	       READ_ONCE(dm_log_max_idle_regions);
 }
 
 /* For a thread other than the worker. */
@@ -250,7 +252,7 @@ static void clean_and_commit(struct disk_log *dl, bool all)
 /* The cleaner's next run; called by the worker in every pass, so it is cheap. */
 static void schedule_cleaner(struct disk_log *dl)
 {
-	unsigned int delay_ms = READ_ONCE(clean_delay_ms);
+	unsigned int delay_ms = READ_ONCE(dm_log_clean_delay_ms);
 
 	if (!READ_ONCE(dl->live))
 		return;
@@ -307,9 +309,17 @@ static void disk_cleaner(struct work_struct *work)
 	    (dm_regions_uncommitted(&dl->common.regions) &&
 	     READ_ONCE(dl->store.state) == DM_LOG_STORE_OPEN))
 		queue_delayed_work(dm_log_wq, &dl->cleaner,
-				   msecs_to_jiffies(max(READ_ONCE(clean_delay_ms),
+				   msecs_to_jiffies(max(READ_ONCE(dm_log_clean_delay_ms),
 							1000U)));
 }
+
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+/* Run the cleaner now, in the test's own task. */
+void dm_log_disk_run_cleaner(struct dm_dirty_log *log)
+{
+	disk_cleaner(&to_disk_log(log)->cleaner.work);
+}
+#endif
 
 static int check_size(const struct disk_log *dl)
 {
@@ -379,7 +389,8 @@ static int disk_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	if (r)
 		goto bad;
 
-	r = dm_log_store_init(&dl->store, dl->dev, &dl->common.regions);
+	r = dm_log_store_init(&dl->store, dl->dev, &dl->common.regions,
+			      dl->common.args.region_sectors);
 	if (r) {
 		DMERR("disk: no memory for I/O to log device %s", dl->dev->name);
 		goto bad;
@@ -503,7 +514,7 @@ static int disk_flush(struct dm_dirty_log *log)
 	struct dm_regions *rg = &dl->common.regions;
 
 	if (dm_regions_nr_idle(rg)) {
-		if (READ_ONCE(clean_delay_ms)) {
+		if (READ_ONCE(dm_log_clean_delay_ms)) {
 			schedule_cleaner(dl);
 		} else if (READ_ONCE(dl->live) && mutex_trylock(&dl->clean_lock)) {
 			clean_regions(dl, true);

@@ -38,9 +38,9 @@
 
 #include "dm-log-regions.h"
 
-#define CELL_BITS		2
-#define CELL_MASK		3UL
-#define CELLS_PER_WORD		(BITS_PER_LONG / CELL_BITS)
+#define CELL_BITS		DM_REGION_STATE_BITS
+#define CELL_MASK		DM_REGION_STATE_MASK
+#define CELLS_PER_WORD		DM_REGIONS_PER_WORD
 #define CHUNK_WORDS		(DM_REGIONS_PER_CHUNK / CELLS_PER_WORD)
 #define WORDS_PER_U64		(BITS_PER_TYPE(u64) / CELLS_PER_WORD)
 
@@ -307,50 +307,11 @@ void dm_regions_exit(struct dm_regions *rg)
 	memset(rg, 0, sizeof(*rg));
 }
 
-/**
- * dm_regions_state() - look at one region
- * @rg: the map
- * @region: any number
- *
- * Context: any.
- * Return: the state; DM_REGION_NOSYNC for a region that does not exist.
- */
-enum dm_region_state dm_regions_state(const struct dm_regions *rg, u64 region)
+/* Only durable maps count; dm_regions_try_step() relies on it. */
+static void add_dirty(struct dm_regions *rg, long nr)
 {
-	/*
-	 * No warning here: after a read error the mirror asks about regions
-	 * that it computed from a remapped bio (dm-raid1.c, mirror_available()).
-	 */
-	if (unlikely(region >= rg->nr_regions))
-		return DM_REGION_NOSYNC;
-	return get_cell(rg, region);
-}
-
-/**
- * dm_regions_in_sync() - do the legs agree, writes in flight aside?
- * @rg: the map
- * @region: any number
- *
- * Context: any.
- * Return: true if so; false for a region that does not exist.
- */
-bool dm_regions_in_sync(const struct dm_regions *rg, u64 region)
-{
-	return dm_regions_state(rg, region) != DM_REGION_NOSYNC;
-}
-
-/**
- * dm_regions_is_clean() - in sync and no write in flight?
- * @rg: the map
- * @region: any number
- *
- * Context: any.
- * Return: true if so; false for a region that does not exist.
- */
-bool dm_regions_is_clean(const struct dm_regions *rg, u64 region)
-{
-	/* IDLE (2) and CLEAN (3). */
-	return dm_regions_state(rg, region) >= DM_REGION_IDLE;
+	if (rg->durable)
+		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + nr);
 }
 
 static void pend_chunk(struct dm_regions *rg, unsigned long chunk)
@@ -374,17 +335,8 @@ static void set_idle(struct dm_regions *rg, u64 region)
 	dm_log_summary_set(&rg->idle, chunk_of(region));
 }
 
-/**
- * dm_regions_mark() - a write to the region is about to start
- * @rg: the map
- * @region: its number; ignored with a warning if out of range
- *
- * The write may start once the map has been committed. A region that is out of
- * sync stays so: it cannot be dirtier.
- *
- * Context: the worker; does not sleep.
- */
-void dm_regions_mark(struct dm_regions *rg, u64 region)
+/* dm_regions_mark(), whatever the state and whoever else is in the map. */
+void dm_regions_mark_slow(struct dm_regions *rg, u64 region)
 {
 	struct map_guard guard;
 
@@ -396,12 +348,12 @@ void dm_regions_mark(struct dm_regions *rg, u64 region)
 	case DM_REGION_CLEAN:
 		pend_chunk(rg, chunk_of(region));
 		set_cell(rg, region, DM_REGION_DIRTY);
-		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + 1);
+		add_dirty(rg, 1);
 		break;
 	case DM_REGION_IDLE:
 		set_cell(rg, region, DM_REGION_DIRTY);
 		WRITE_ONCE(rg->nr_idle, rg->nr_idle - 1);
-		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + 1);
+		add_dirty(rg, 1);
 		break;
 	case DM_REGION_DIRTY:
 	case DM_REGION_NOSYNC:
@@ -420,16 +372,8 @@ static int find_recovering(const struct dm_regions *rg, u64 region)
 	return -ENOENT;
 }
 
-/**
- * dm_regions_clear() - all writes to the region have ended
- * @rg: the map
- * @region: its number; ignored with a warning if out of range
- *
- * Also told of a region that was just recovered, before it is set in sync.
- *
- * Context: the worker; does not sleep.
- */
-void dm_regions_clear(struct dm_regions *rg, u64 region)
+/* dm_regions_clear(), whatever the state and whoever else is in the map. */
+void dm_regions_clear_slow(struct dm_regions *rg, u64 region)
 {
 	struct map_guard guard;
 	int i;
@@ -440,7 +384,7 @@ void dm_regions_clear(struct dm_regions *rg, u64 region)
 	guard = begin_change(rg);
 	switch (get_cell(rg, region)) {
 	case DM_REGION_DIRTY:
-		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty - 1);
+		add_dirty(rg, -1);
 		set_idle(rg, region);
 		break;
 	case DM_REGION_NOSYNC:
@@ -461,7 +405,7 @@ static void lose_sync(struct dm_regions *rg, u64 region)
 	case DM_REGION_NOSYNC:
 		return;
 	case DM_REGION_DIRTY:
-		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty - 1);
+		add_dirty(rg, -1);
 		break;
 	case DM_REGION_IDLE:
 		WRITE_ONCE(rg->nr_idle, rg->nr_idle - 1);
@@ -489,7 +433,7 @@ static void gain_sync(struct dm_regions *rg, u64 region, bool cleared)
 		set_idle(rg, region);
 	} else {
 		set_cell(rg, region, DM_REGION_DIRTY);
-		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + 1);
+		add_dirty(rg, 1);
 	}
 	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync - 1);
 }
@@ -529,10 +473,12 @@ void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
 static bool next_resync_in_chunk(const struct dm_regions *rg, unsigned long chunk,
 				 u64 from, u64 *region, bool *any)
 {
-	unsigned long w = chunk_first_word(chunk);
-	unsigned long end = w + chunk_nr_words(rg, chunk);
+	unsigned long first = chunk_first_word(chunk);
+	unsigned long w = max_t(u64, first, from / CELLS_PER_WORD);
+	unsigned long end = first + chunk_nr_words(rg, chunk);
 
-	*any = false;
+	/* What lies before @from was not looked at. */
+	*any = w != first;
 	for (; w < end; w++) {
 		unsigned long found = cells_nosync(rg->cells[w]);
 
@@ -569,7 +515,7 @@ bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
 	bool found = false, any;
 	unsigned long chunk;
 
-	if (!rg->nr_nosync || rg->cursor >= rg->nr_regions ||
+	if (rg->cursor >= rg->nr_regions ||
 	    rg->nr_recovering == DM_REGIONS_MAX_RECOVERING)
 		goto out;
 
@@ -624,8 +570,8 @@ static void replace_word(struct dm_regions *rg, unsigned long w,
 	WRITE_ONCE(rg->cells[w], word);
 	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync + hweight_long(cells_nosync(word)) -
 		   hweight_long(cells_nosync(old)));
-	WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + hweight_long(cells_dirty(word)) -
-		   hweight_long(cells_dirty(old)));
+	add_dirty(rg, (long)hweight_long(cells_dirty(word)) -
+		      (long)hweight_long(cells_dirty(old)));
 	WRITE_ONCE(rg->nr_idle, rg->nr_idle + hweight_long(cells_idle(word)) -
 		   hweight_long(cells_idle(old)));
 }
@@ -699,32 +645,53 @@ void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state)
 	}
 }
 
+/* The clean bits of the 64 regions from cell word @w on, padding included. */
+static u64 clean_bits(const struct dm_regions *rg, unsigned long w)
+{
+	u64 bits = 0;
+	unsigned int i;
+
+	for (i = 0; i < WORDS_PER_U64 && w + i < rg->nr_cell_words; i++) {
+		unsigned long word = rg->cells[w + i];
+		unsigned long half = ~0UL >> CELLS_PER_WORD;
+
+		/* Most words of most mirrors are all clean. */
+		if (word != ~0UL)
+			half = squeeze_cells(cells_clean(word));
+		bits |= (u64)half << i * CELLS_PER_WORD;
+	}
+	return bits;
+}
+
 /**
  * dm_regions_image() - a chunk's clean bits, as the stable copy should have them
  * @rg: the map
  * @chunk: its number
  * @bits: filled, in the form of dm_regions_load(); bits past the last region
  *	are 0
+ * @nr_u64s: how many numbers are wanted
  *
  * Context: the worker or the sharing thread.
  */
-void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits)
+void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
+		      unsigned int nr_u64s)
 {
+	u64 used = rg->nr_regions - (u64)chunk * DM_REGIONS_PER_CHUNK;
 	unsigned long first = chunk_first_word(chunk);
-	unsigned long i, nr = chunk_nr_words(rg, chunk);
 	struct map_guard guard = begin_change(rg);
+	unsigned int i;
 
-	memset(bits, 0, SZ_512);
-	for (i = 0; i < nr; i++) {
-		unsigned long word = rg->cells[first + i] &
-				     ~padding_cells(rg, first + i);
-
-		if (!word)
-			continue;
-		bits[i / WORDS_PER_U64] |= (u64)squeeze_cells(cells_clean(word)) <<
-					   (i % WORDS_PER_U64 * CELLS_PER_WORD);
-	}
+	for (i = 0; i < nr_u64s; i++)
+		bits[i] = clean_bits(rg, first + i * WORDS_PER_U64);
 	end_change(rg, guard);
+
+	/* The cells past the last region are CLEAN; the bits are not. */
+	if (used < (u64)nr_u64s * BITS_PER_TYPE(u64)) {
+		i = used / BITS_PER_TYPE(u64);
+		bits[i] &= BIT_ULL(used % BITS_PER_TYPE(u64)) - 1;
+		while (++i < nr_u64s)
+			bits[i] = 0;
+	}
 }
 
 /**

@@ -34,6 +34,8 @@
 #ifndef DM_LOG_REGIONS_H
 #define DM_LOG_REGIONS_H
 
+#include <linux/math64.h>
+#include <linux/preempt.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -42,6 +44,11 @@
 
 #define DM_REGIONS_PER_CHUNK	((u64)SZ_512 * BITS_PER_BYTE)
 #define DM_REGIONS_CHUNK_U64S	(SZ_512 / sizeof(u64))
+
+/* A region's state takes two bits of a word. */
+#define DM_REGION_STATE_BITS	2
+#define DM_REGION_STATE_MASK	3UL
+#define DM_REGIONS_PER_WORD	(BITS_PER_LONG / DM_REGION_STATE_BITS)
 
 /* The mirror recovers one region at a time; leave room for a bolder one. */
 #define DM_REGIONS_MAX_RECOVERING	8
@@ -84,7 +91,7 @@ enum dm_region_state {
  * @lock: protects all below and changes of @cells, if @shared. Otherwise the
  *	worker owns them and takes no lock.
  * @nr_nosync: number of NOSYNC regions; read by anyone
- * @nr_dirty: number of DIRTY regions; read by anyone
+ * @nr_dirty: number of DIRTY regions, if @durable; read by anyone
  * @nr_idle: number of IDLE regions; read by anyone
  * @nr_uncommitted: pending chunks, and those of commits that have not ended;
  *	read by anyone
@@ -136,12 +143,8 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 		    enum dm_region_state state, bool durable);
 void dm_regions_exit(struct dm_regions *rg);
 
-enum dm_region_state dm_regions_state(const struct dm_regions *rg, u64 region);
-bool dm_regions_in_sync(const struct dm_regions *rg, u64 region);
-bool dm_regions_is_clean(const struct dm_regions *rg, u64 region);
-
-void dm_regions_mark(struct dm_regions *rg, u64 region);
-void dm_regions_clear(struct dm_regions *rg, u64 region);
+void dm_regions_mark_slow(struct dm_regions *rg, u64 region);
+void dm_regions_clear_slow(struct dm_regions *rg, u64 region);
 void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region);
 
@@ -151,7 +154,8 @@ void dm_regions_unshare(struct dm_regions *rg);
 void dm_regions_restart_resync(struct dm_regions *rg);
 void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state);
 void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits);
-void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits);
+void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
+		      unsigned int nr_u64s);
 
 bool dm_regions_begin_clean(struct dm_regions *rg);
 u64 dm_regions_end_clean(struct dm_regions *rg, bool all);
@@ -168,6 +172,115 @@ void dm_regions_end_commit(struct dm_regions *rg, unsigned long chunk,
 static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
 {
 	return DIV_ROUND_UP_ULL(rg->nr_regions, BITS_PER_TYPE(u64));
+}
+
+/**
+ * dm_regions_state() - look at one region
+ * @rg: the map
+ * @region: any number
+ *
+ * No warning if it is out of range: after a read error the mirror asks about
+ * regions that it computed from a remapped bio (dm-raid1.c, mirror_available()).
+ *
+ * Context: any.
+ * Return: the state; DM_REGION_NOSYNC for a region that does not exist.
+ */
+static inline enum dm_region_state dm_regions_state(const struct dm_regions *rg,
+						    u64 region)
+{
+	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
+
+	if (unlikely(region >= rg->nr_regions))
+		return DM_REGION_NOSYNC;
+	return READ_ONCE(rg->cells[region / DM_REGIONS_PER_WORD]) >> shift &
+	       DM_REGION_STATE_MASK;
+}
+
+/**
+ * dm_regions_in_sync() - do the legs agree, writes in flight aside?
+ * @rg: the map
+ * @region: any number
+ *
+ * Context: any.
+ * Return: true if so; false for a region that does not exist.
+ */
+static inline bool dm_regions_in_sync(const struct dm_regions *rg, u64 region)
+{
+	return dm_regions_state(rg, region) != DM_REGION_NOSYNC;
+}
+
+/**
+ * dm_regions_is_clean() - in sync and no write in flight?
+ * @rg: the map
+ * @region: any number
+ *
+ * Context: any.
+ * Return: true if so; false for a region that does not exist.
+ */
+static inline bool dm_regions_is_clean(const struct dm_regions *rg, u64 region)
+{
+	return dm_regions_state(rg, region) >= DM_REGION_IDLE;
+}
+
+/*
+ * Change a state if that is all there is to it: there is no stable copy to think
+ * of, and the worker is alone. Preemption is off so that dm_regions_share() can
+ * wait for changes that saw @shared false.
+ */
+static inline bool dm_regions_try_step(struct dm_regions *rg, u64 region,
+				       enum dm_region_state from,
+				       enum dm_region_state to)
+{
+	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
+	unsigned long *cell, word;
+	bool done = false;
+
+	if (rg->durable || unlikely(region >= rg->nr_regions))
+		return false;
+
+	preempt_disable();
+	/* Pairs with the release in dm_regions_unshare(). */
+	if (likely(!smp_load_acquire(&rg->shared))) {
+		cell = &rg->cells[region / DM_REGIONS_PER_WORD];
+		word = *cell;
+		if (likely((word >> shift & DM_REGION_STATE_MASK) == from)) {
+			WRITE_ONCE(*cell, word ^ (unsigned long)(from ^ to) << shift);
+			done = true;
+		}
+	}
+	preempt_enable();
+	return done;
+}
+
+/**
+ * dm_regions_mark() - a write to the region is about to start
+ * @rg: the map
+ * @region: its number; ignored with a warning if out of range
+ *
+ * The write may start once the map has been committed. A region that is out of
+ * sync stays so: it cannot be dirtier.
+ *
+ * Context: the worker; does not sleep.
+ */
+static inline void dm_regions_mark(struct dm_regions *rg, u64 region)
+{
+	if (!dm_regions_try_step(rg, region, DM_REGION_CLEAN, DM_REGION_DIRTY))
+		dm_regions_mark_slow(rg, region);
+}
+
+/**
+ * dm_regions_clear() - all writes to the region have ended
+ * @rg: the map
+ * @region: its number; ignored with a warning if out of range
+ *
+ * Also told of a region that was just recovered, before it is set in sync.
+ *
+ * Context: the worker; does not sleep.
+ */
+static inline void dm_regions_clear(struct dm_regions *rg, u64 region)
+{
+	if (!dm_regions_try_step(rg, region, DM_REGION_DIRTY, DM_REGION_CLEAN))
+		dm_regions_clear_slow(rg, region);
 }
 
 /**
@@ -196,7 +309,7 @@ static inline u64 dm_regions_nr_idle(const struct dm_regions *rg)
 
 /**
  * dm_regions_nr_dirty() - how many regions are marked and not yet cleared
- * @rg: the map
+ * @rg: a durable map
  *
  * Context: any.
  * Return: their number, out-of-sync regions not included.

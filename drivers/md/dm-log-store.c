@@ -9,6 +9,12 @@
  * where it also has bytes that are not ours, of what was read at resume. So
  * nothing is ever written that was not set by the map or read from the device.
  *
+ * Region size. The header does not tell it, so a bitset could be read with another
+ * region size than it was written with. A record behind the header does, wherever
+ * that place is unused (all zeros or all ones, as LVM leaves it). Others keep the
+ * record without knowing it; if they change the number of regions in the header
+ * it no longer agrees with the record, which then says nothing.
+ *
  * Order. A header says how many bits are valid. When a log is begun or grows, the
  * new bits are made durable first and the header last, so that a power cut in
  * between leaves the old header, which does not vouch for them.
@@ -103,17 +109,19 @@ static unsigned long first_chunk_after_head(const struct dm_log_store *store)
  * @store: what to set up
  * @dev: the device, large enough for dm_log_store_sectors(); stays the caller's
  * @regions: the map; stays the caller's
+ * @region_sectors: size of a region
  *
  * Context: process context, may sleep. Does not touch the device.
  * Return: 0 or -ENOMEM, after which dm_log_store_exit() may but need not be
  *	called.
  */
 int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
-		      struct dm_regions *regions)
+		      struct dm_regions *regions, u32 region_sectors)
 {
 	memset(store, 0, sizeof(*store));
 	store->dev = dev;
 	store->regions = regions;
+	store->region_sectors = region_sectors;
 	store->nr_blocks = div_u64(dm_log_store_sectors(regions->nr_regions,
 							dev->block_sectors),
 				   dev->block_sectors);
@@ -159,8 +167,13 @@ static void compose_block(struct dm_log_store *store, u64 block, void *out)
 		.version = cpu_to_le32(DM_LOG_VERSION),
 		.nr_regions = cpu_to_le64(store->regions->nr_regions),
 	};
+	const struct dm_log_record_disk record = {
+		.magic = cpu_to_le64(DM_LOG_RECORD_MAGIC),
+		.nr_regions = header.nr_regions,
+		.region_sectors = cpu_to_le32(store->region_sectors),
+	};
 	u64 nr_u64s = dm_regions_nr_u64s(store->regions);
-	unsigned int i, j, nr_chunks, skip;
+	unsigned int i, j, nr, nr_chunks, skip;
 	unsigned long chunk;
 
 	if (block < head_blocks(store))
@@ -168,18 +181,23 @@ static void compose_block(struct dm_log_store *store, u64 block, void *out)
 		       block_bytes(store));
 	else if (block == store->nr_blocks - 1)
 		memcpy(out, store->tail, block_bytes(store));
-	if (!block)
+	if (!block) {
 		memcpy(out, &header, sizeof(header));
+		if (store->has_record)
+			memcpy(out + sizeof(header), &record, sizeof(record));
+	}
 
 	chunk = block_chunks(store, block, &nr_chunks);
 	skip = chunk + DM_LOG_HEADER_SECTORS - block * store->dev->block_sectors;
 	for (i = 0; i < nr_chunks; i++) {
-		__le64 *to = out + ((skip + i) << SECTOR_SHIFT);
-		u64 bits[DM_REGIONS_CHUNK_U64S];
 		u64 left = nr_u64s - (u64)(chunk + i) * DM_REGIONS_CHUNK_U64S;
+		void *sector = out + ((skip + i) << SECTOR_SHIFT);
+		__le64 *to = sector;
+		u64 *bits = sector;
 
-		dm_regions_image(store->regions, chunk + i, bits);
-		for (j = 0; j < min_t(u64, left, DM_REGIONS_CHUNK_U64S); j++)
+		nr = min_t(u64, left, DM_REGIONS_CHUNK_U64S);
+		dm_regions_image(store->regions, chunk + i, bits, nr);
+		for (j = 0; j < nr; j++)
 			to[j] = cpu_to_le64(bits[j]);
 	}
 }
@@ -346,6 +364,31 @@ static int read_ends(struct dm_log_store *store)
 	return r;
 }
 
+/*
+ * The record behind the header, as it was read: true unless it says that the
+ * bits were written with another region size. Finds out, too, whether there is
+ * room for a record of ours.
+ */
+static bool check_record(struct dm_log_store *store)
+{
+	const struct dm_log_header_disk *header = store->head;
+	const struct dm_log_record_disk *record = store->head + sizeof(*header);
+	bool ours = record->magic == cpu_to_le64(DM_LOG_RECORD_MAGIC) &&
+		    !record->zero;
+	u8 first = *(u8 *)record;
+
+	store->has_record = ours || ((first == 0 || first == 0xff) &&
+				     !memchr_inv(record, first, sizeof(*record)));
+	if (!ours || record->nr_regions != header->nr_regions ||
+	    record->region_sectors == cpu_to_le32(store->region_sectors))
+		return true;
+
+	DMWARN("log device %s was written with a region size of %u sectors, expected %u: all regions out of sync",
+	       store->dev->name, le32_to_cpu(record->region_sectors),
+	       store->region_sectors);
+	return false;
+}
+
 enum header_kind { HEADER_NONE, HEADER_VALID, HEADER_FOREIGN };
 
 static enum header_kind parse_header(struct dm_log_store *store, u64 *nr_regions)
@@ -358,7 +401,7 @@ static enum header_kind parse_header(struct dm_log_store *store, u64 *nr_regions
 		return HEADER_NONE;
 
 	if (version == DM_LOG_VERSION ||
-	    (version == 1 && IS_ENABLED(CONFIG_CPU_LITTLE_ENDIAN))) {
+	    (version == 1 && cpu_to_le32(1) == (__force __le32)1)) {
 		*nr_regions = le64_to_cpu(header->nr_regions);
 		return HEADER_VALID;
 	}
@@ -395,7 +438,7 @@ static bool merge_bits(u64 *bits, struct dm_regions *rg, unsigned long chunk,
 	bool changed = false;
 	unsigned int i;
 
-	dm_regions_image(rg, chunk, map);
+	dm_regions_image(rg, chunk, map, nr_u64s);
 	for (i = 0; i < nr_u64s; i++) {
 		changed |= (bits[i] & ~map[i]) != 0;
 		bits[i] &= map[i];
@@ -469,6 +512,7 @@ static int load_bits(struct dm_log_store *store, u64 valid, bool merge)
 
 static int read_log(struct dm_log_store *store, enum dm_log_load load)
 {
+	bool same_size;
 	u64 valid;
 	int r;
 
@@ -476,10 +520,15 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
 	if (r)
 		return r;
 
+	same_size = check_record(store);
 	if (load == DM_LOG_LOAD || load == DM_LOG_MERGE) {
 		switch (parse_header(store, &valid)) {
 		case HEADER_VALID:
-			return load_bits(store, valid, load == DM_LOG_MERGE);
+			if (same_size)
+				return load_bits(store, valid,
+						 load == DM_LOG_MERGE);
+			load = DM_LOG_ALL_NOSYNC;
+			break;
 		case HEADER_FOREIGN:
 			return -EPROTONOSUPPORT;
 		case HEADER_NONE:
@@ -559,6 +608,7 @@ int dm_log_store_retry(struct dm_log_store *store)
 	if (r)
 		return r;
 
+	check_record(store);
 	if (parse_header(store, &valid) == HEADER_FOREIGN) {
 		store->state = DM_LOG_STORE_FOREIGN;
 		return -EPROTONOSUPPORT;

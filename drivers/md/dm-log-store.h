@@ -6,7 +6,8 @@
  * Layout, all numbers little-endian
  *
  *	byte 0		struct dm_log_header_disk
- *	byte 16		1008 bytes that are kept as they are found
+ *	byte 16		struct dm_log_record_disk, if there was room for it
+ *	byte 40		984 bytes that are kept as they are found
  *	byte 1024	the bitset: region n is bit n % 8 of byte n / 8; 1 means
  *			clean, 0 dirty or out of sync; ends at a multiple of 8
  *			bytes, the bits after the last region are 0
@@ -44,6 +45,28 @@ struct dm_log_header_disk {
 } __packed;
 
 static_assert(sizeof(struct dm_log_header_disk) == 16);
+
+#define DM_LOG_RECORD_MAGIC	0x65676552474F4C44ULL	/* "DLOGRege" */
+
+/**
+ * struct dm_log_record_disk - what the header does not tell
+ *
+ * Private to this library: written only over zeros, ones or itself, and believed
+ * only while @nr_regions is that of the header.
+ *
+ * @magic: DM_LOG_RECORD_MAGIC
+ * @nr_regions: as in the header that was written with it
+ * @region_sectors: size of a region
+ * @zero: 0
+ */
+struct dm_log_record_disk {
+	__le64 magic;
+	__le64 nr_regions;
+	__le32 region_sectors;
+	__le32 zero;
+} __packed;
+
+static_assert(sizeof(struct dm_log_record_disk) == 24);
 
 /**
  * enum dm_log_load - what a resume does with the bits on the device
@@ -85,6 +108,8 @@ enum dm_log_store_state {
  * @flush_failed: a flush failed since the last good resume
  * @head_stale: the header on the device does not describe this mirror yet. It is
  *	written only after all bits that it makes valid.
+ * @has_record: the header is followed by our record when it is written
+ * @region_sectors: size of a region
  * @nr_blocks: logical blocks of the device that hold header and bitset
  * @head: the blocks that hold the first 1024 bytes, as they were read
  * @tail: the last block, as it was read
@@ -103,6 +128,8 @@ struct dm_log_store {
 	bool io_failed;
 	bool flush_failed;
 	bool head_stale;
+	bool has_record;
+	u32 region_sectors;
 	u64 nr_blocks;
 	void *head;
 	void *tail;
@@ -115,7 +142,7 @@ struct dm_log_store {
 u64 dm_log_store_sectors(u64 nr_regions, unsigned int block_sectors);
 
 int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
-		      struct dm_regions *regions);
+		      struct dm_regions *regions, u32 region_sectors);
 void dm_log_store_exit(struct dm_log_store *store);
 
 int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load);
