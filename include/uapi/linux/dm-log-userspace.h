@@ -325,7 +325,7 @@ struct dm_ulog_request {
  */
 #define __DM_ULOG_OFFSET(member) \
 	__builtin_offsetof(struct dm_ulog_request, member)
-extern char __dm_ulog_layout_check[
+extern char __dm_ulog_layout_check[sizeof(struct dm_ulog_request) == 160 &&
 	__DM_ULOG_OFFSET(luid) == 0 &&
 	__DM_ULOG_OFFSET(uuid) == 8 &&
 	__DM_ULOG_OFFSET(version) == 140 &&
@@ -333,8 +333,7 @@ extern char __dm_ulog_layout_check[
 	__DM_ULOG_OFFSET(seq) == 148 &&
 	__DM_ULOG_OFFSET(request_type) == 152 &&
 	__DM_ULOG_OFFSET(data_size) == 156 &&
-	__DM_ULOG_OFFSET(data) == 160 &&
-	sizeof(struct dm_ulog_request) == 160 ? 1 : -1];
+	__DM_ULOG_OFFSET(data) == 160 ? 1 : -1];
 #undef __DM_ULOG_OFFSET
 
 #endif /* __DM_LOG_USERSPACE_H__ */
