@@ -205,48 +205,46 @@ static int flush_legs(struct disk_log *dl)
 /*
  * Flush the legs and clean the regions that this allows; the caller commits.
  * @all: also regions that were cleared only a moment ago.
+ * @defer: rather let other commits take the cleaned regions along.
  *
  * If the legs cannot be flushed it is not known whether the idle regions are the
  * same on all of them: they stay dirty, and the next attempt will tell.
  */
-static void clean_regions(struct disk_log *dl, bool all)
+static void clean_regions(struct disk_log *dl, bool all, bool defer)
 {
 	struct dm_regions *rg = &dl->common.regions;
-	int r;
+	int r = 0;
 
 	lockdep_assert_held(&dl->clean_lock);
 
-	if (dl->gated || dl->dev->read_only || !dm_regions_begin_clean(rg))
+	if (dl->gated || dl->dev->read_only)
 		return;
 
-	r = flush_legs(dl);
+	if (dm_regions_begin_clean(rg))
+		r = flush_legs(dl);
 	if (r) {
 		if (!dl->legs_failed)
 			DMWARN_LIMIT("disk: the legs cannot be flushed (error %d): idle regions stay dirty on log device %s",
 			       r, dl->dev->name);
 	} else {
-		dm_regions_end_clean(rg, all);
+		dm_regions_end_clean(rg, all, defer);
+		if (!defer && all)
+			dm_regions_pend_cleaned(rg);
 	}
 	WRITE_ONCE(dl->legs_failed, r != 0);
 }
 
+/*
+ * Idle regions are copied after a crash. So are those out of sync: while these
+ * are more, as in a full resync, the idle ones don't matter.
+ */
 static bool too_many_idle(struct disk_log *dl)
 {
-	return dm_regions_nr_idle(&dl->common.regions) >
-	       READ_ONCE(dm_log_max_idle_regions);
-}
+	const struct dm_regions *rg = &dl->common.regions;
+	u64 nr_idle = dm_regions_nr_idle(rg);
 
-/* For a thread other than the worker. */
-static void clean_and_commit(struct disk_log *dl, bool all)
-{
-	struct dm_regions *rg = &dl->common.regions;
-
-	mutex_lock(&dl->clean_lock);
-	dm_regions_share(rg);
-	clean_regions(dl, all);
-	commit(dl);
-	dm_regions_unshare(rg);
-	mutex_unlock(&dl->clean_lock);
+	return nr_idle > READ_ONCE(dm_log_max_idle_regions) &&
+	       nr_idle > dm_regions_nr_nosync(rg);
 }
 
 /* The cleaner's next run; called by the worker in every pass, so it is cheap. */
@@ -288,6 +286,8 @@ static void disk_cleaner(struct work_struct *work)
 {
 	struct disk_log *dl = container_of(to_delayed_work(work),
 					   struct disk_log, cleaner);
+	struct dm_regions *rg = &dl->common.regions;
+	bool busy;
 
 	if (!READ_ONCE(dl->live))
 		return;
@@ -301,12 +301,18 @@ static void disk_cleaner(struct work_struct *work)
 		}
 	}
 
-	clean_and_commit(dl, too_many_idle(dl));
+	busy = too_many_idle(dl);
+	mutex_lock(&dl->clean_lock);
+	dm_regions_share(rg);
+	clean_regions(dl, busy, busy);
+	commit(dl);
+	dm_regions_unshare(rg);
+	mutex_unlock(&dl->clean_lock);
 	WRITE_ONCE(dl->hurry, false);
 
 	/* The worker of an idle mirror does not run: see to the rest here. */
-	if (dm_regions_nr_idle(&dl->common.regions) ||
-	    (dm_regions_uncommitted(&dl->common.regions) &&
+	if (dm_regions_nr_idle(rg) || dm_regions_has_cleaned(rg) ||
+	    (dm_regions_uncommitted(rg) &&
 	     READ_ONCE(dl->store.state) == DM_LOG_STORE_OPEN))
 		queue_delayed_work(dm_log_wq, &dl->cleaner,
 				   msecs_to_jiffies(max(READ_ONCE(dm_log_clean_delay_ms),
@@ -448,7 +454,7 @@ static int disk_postsuspend(struct dm_dirty_log *log)
 
 	mutex_lock(&dl->clean_lock);
 	dm_regions_share(rg);
-	clean_regions(dl, true);
+	clean_regions(dl, true, false);
 	r = commit(dl);
 	mutex_lock(&dl->commit_lock);
 	dl->gated = true;
@@ -517,7 +523,7 @@ static int disk_flush(struct dm_dirty_log *log)
 		if (READ_ONCE(dm_log_clean_delay_ms)) {
 			schedule_cleaner(dl);
 		} else if (READ_ONCE(dl->live) && mutex_trylock(&dl->clean_lock)) {
-			clean_regions(dl, true);
+			clean_regions(dl, true, false);
 			mutex_unlock(&dl->clean_lock);
 		}
 	}

@@ -224,7 +224,7 @@ void dm_regions_unshare(struct dm_regions *rg)
  * @state: DM_REGION_NOSYNC or DM_REGION_CLEAN, for all regions
  * @durable: there will be a stable copy
  *
- * Memory: 2 bits per region, 3 bits per chunk of 4096 regions and their
+ * Memory: 2 bits per region, 5 bits per chunk of 4096 regions and their
  * summaries, and if @durable at most 8 KiB more.
  *
  * Context: process context, may sleep.
@@ -266,6 +266,8 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 		r = dm_log_summary_init(&rg->idle, rg->nr_chunks);
 		if (!r)
 			r = dm_log_summary_init(&rg->pending, rg->nr_chunks);
+		for (i = 0; !r && i < ARRAY_SIZE(rg->cleaned); i++)
+			r = dm_log_summary_init(&rg->cleaned[i], rg->nr_chunks);
 		if (r)
 			goto bad;
 
@@ -300,6 +302,8 @@ void dm_regions_exit(struct dm_regions *rg)
 {
 	bitmap_free(rg->recent[0]);
 	bitmap_free(rg->recent[1]);
+	dm_log_summary_exit(&rg->cleaned[0]);
+	dm_log_summary_exit(&rg->cleaned[1]);
 	dm_log_summary_exit(&rg->pending);
 	dm_log_summary_exit(&rg->idle);
 	dm_log_summary_exit(&rg->nosync);
@@ -318,6 +322,39 @@ static void pend_chunk(struct dm_regions *rg, unsigned long chunk)
 {
 	if (rg->durable && dm_log_summary_set(&rg->pending, chunk))
 		WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted + 1);
+}
+
+/* The chunk is committed, or has to be anyway. */
+static void forget_cleaned(struct dm_regions *rg, unsigned long chunk)
+{
+	unsigned int nr = dm_log_summary_clear(&rg->cleaned[0], chunk) +
+			  dm_log_summary_clear(&rg->cleaned[1], chunk);
+
+	if (nr)
+		WRITE_ONCE(rg->nr_cleaned, rg->nr_cleaned - nr);
+}
+
+/* Commit the chunk with the next mark in it, or when it has come to rest. */
+static void defer_cleaned(struct dm_regions *rg, unsigned long chunk)
+{
+	forget_cleaned(rg, chunk);
+	dm_log_summary_set(&rg->cleaned[rg->cleaned_now], chunk);
+	WRITE_ONCE(rg->nr_cleaned, rg->nr_cleaned + 1);
+}
+
+static void pend_cleaned(struct dm_regions *rg, struct dm_log_summary *cleaned)
+{
+	unsigned long chunk;
+
+	for (chunk = dm_log_summary_next(cleaned, 0); chunk < rg->nr_chunks;
+	     chunk = dm_log_summary_next(cleaned, chunk + 1)) {
+		struct map_guard guard = begin_change(rg);
+
+		forget_cleaned(rg, chunk);
+		pend_chunk(rg, chunk);
+		end_change(rg, guard);
+		cond_resched();
+	}
 }
 
 /* All writes to an in-sync region have ended. */
@@ -611,6 +648,7 @@ void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits
 		dm_log_summary_clear(&rg->nosync, chunk);
 	if (rg->durable) {
 		dm_log_summary_clear(&rg->idle, chunk);
+		forget_cleaned(rg, chunk);
 		if (dm_log_summary_clear(&rg->pending, chunk))
 			WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted - 1);
 	}
@@ -653,10 +691,14 @@ static u64 clean_bits(const struct dm_regions *rg, unsigned long w)
 
 	for (i = 0; i < WORDS_PER_U64 && w + i < rg->nr_cell_words; i++) {
 		unsigned long word = rg->cells[w + i];
-		unsigned long half = ~0UL >> CELLS_PER_WORD;
+		unsigned long half;
 
-		/* Most words of most mirrors are all clean. */
-		if (word != ~0UL)
+		/* Most words of most mirrors are one or the other. */
+		if (word == ~0UL)
+			half = ~0UL >> CELLS_PER_WORD;
+		else if (!word)
+			half = 0;
+		else
 			half = squeeze_cells(cells_clean(word));
 		bits |= (u64)half << i * CELLS_PER_WORD;
 	}
@@ -715,19 +757,30 @@ bool dm_regions_begin_clean(struct dm_regions *rg)
 	return any;
 }
 
-static u64 clean_word(struct dm_regions *rg, unsigned long w, bool all, bool *left)
+/* What remains in a chunk after cleaning. */
+struct clean_result {
+	u64 nr_cleaned;
+	bool idle;
+	bool nosync;
+};
+
+static void clean_word(struct dm_regions *rg, unsigned long w, bool all,
+		       struct clean_result *result)
 {
 	unsigned long idle = cells_idle(rg->cells[w]);
 	unsigned long *fresh = rg->recent[rg->recent_now];
 	unsigned long *old = rg->recent[!rg->recent_now];
 	unsigned long clean = 0;
 
+	if (cells_nosync(rg->cells[w]))
+		result->nosync = true;
+
 	for (; idle; idle &= idle - 1) {
 		u64 region = (u64)w * CELLS_PER_WORD + __ffs(idle) / CELL_BITS;
 		unsigned int bit = region & (rg->recent_size - 1);
 
 		if (test_bit(bit, fresh) || (!all && test_bit(bit, old)))
-			*left = true;
+			result->idle = true;
 		else
 			clean |= idle & -idle;
 	}
@@ -735,7 +788,33 @@ static u64 clean_word(struct dm_regions *rg, unsigned long w, bool all, bool *le
 	/* IDLE (2) becomes CLEAN (3). */
 	if (clean)
 		WRITE_ONCE(rg->cells[w], rg->cells[w] | clean);
-	return hweight_long(clean);
+	result->nr_cleaned += hweight_long(clean);
+}
+
+static u64 clean_chunk(struct dm_regions *rg, unsigned long chunk, bool all,
+		       bool defer)
+{
+	unsigned long w = chunk_first_word(chunk);
+	unsigned long end = w + chunk_nr_words(rg, chunk);
+	struct map_guard guard = begin_change(rg);
+	struct clean_result result = { };
+
+	for (; w < end; w++)
+		clean_word(rg, w, all, &result);
+
+	if (result.nr_cleaned) {
+		WRITE_ONCE(rg->nr_idle, rg->nr_idle - result.nr_cleaned);
+		/* Recovery goes on here: one commit when it has passed. */
+		if (defer || result.nosync)
+			defer_cleaned(rg, chunk);
+		else
+			pend_chunk(rg, chunk);
+	}
+	if (!result.idle)
+		dm_log_summary_clear(&rg->idle, chunk);
+	end_change(rg, guard);
+
+	return result.nr_cleaned;
 }
 
 /**
@@ -743,41 +822,44 @@ static u64 clean_word(struct dm_regions *rg, unsigned long w, bool all, bool *le
  * @rg: the map
  * @all: also regions that became idle shortly before dm_regions_begin_clean();
  *	otherwise only those that were idle for a whole period
+ * @defer: the mirror is busy, so do not commit only to make regions clean
  *
- * The legs have been flushed since dm_regions_begin_clean(). A region that has
- * been written to since then stays idle even if that write has ended, too.
- * The cleaned regions' chunks become pending.
+ * The legs have been flushed since dm_regions_begin_clean(), unless that said
+ * that there is nothing to flush for. A region that has been written to since
+ * then stays idle even if that write has ended, too.
+ *
+ * The cleaned regions' chunks become pending. With @defer, or if a chunk still
+ * has regions to recover, they do so only if they see no change until the next
+ * call; commits for other reasons take them along.
  *
  * Context: the worker or the sharing thread, may sleep.
  * Return: the number of regions cleaned.
  */
-u64 dm_regions_end_clean(struct dm_regions *rg, bool all)
+u64 dm_regions_end_clean(struct dm_regions *rg, bool all, bool defer)
 {
 	unsigned long chunk;
 	u64 total = 0;
 
+	rg->cleaned_now = !rg->cleaned_now;
 	for (chunk = dm_log_summary_next(&rg->idle, 0); chunk < rg->nr_chunks;
 	     chunk = dm_log_summary_next(&rg->idle, chunk + 1)) {
-		unsigned long w = chunk_first_word(chunk);
-		unsigned long end = w + chunk_nr_words(rg, chunk);
-		struct map_guard guard = begin_change(rg);
-		bool left = false;
-		u64 nr = 0;
-
-		for (; w < end; w++)
-			nr += clean_word(rg, w, all, &left);
-		if (nr) {
-			WRITE_ONCE(rg->nr_idle, rg->nr_idle - nr);
-			pend_chunk(rg, chunk);
-		}
-		if (!left)
-			dm_log_summary_clear(&rg->idle, chunk);
-		end_change(rg, guard);
-
-		total += nr;
+		total += clean_chunk(rg, chunk, all, defer);
 		cond_resched();
 	}
+	pend_cleaned(rg, &rg->cleaned[!rg->cleaned_now]);
 	return total;
+}
+
+/**
+ * dm_regions_pend_cleaned() - commit all cleaned regions, do not wait for more
+ * @rg: a durable map
+ *
+ * Context: the worker or the sharing thread, may sleep.
+ */
+void dm_regions_pend_cleaned(struct dm_regions *rg)
+{
+	pend_cleaned(rg, &rg->cleaned[0]);
+	pend_cleaned(rg, &rg->cleaned[1]);
 }
 
 /**
@@ -807,6 +889,9 @@ void dm_regions_pend_all(struct dm_regions *rg)
 
 	dm_log_summary_set_all(&rg->pending);
 	WRITE_ONCE(rg->nr_uncommitted, rg->nr_chunks);
+	dm_log_summary_clear_all(&rg->cleaned[0]);
+	dm_log_summary_clear_all(&rg->cleaned[1]);
+	WRITE_ONCE(rg->nr_cleaned, 0);
 	end_change(rg, guard);
 }
 
@@ -846,8 +931,10 @@ unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
 	struct map_guard guard = begin_change(rg);
 	unsigned int i, taken = 0;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		taken += dm_log_summary_clear(&rg->pending, chunk + i);
+		forget_cleaned(rg, chunk + i);
+	}
 	end_change(rg, guard);
 	return taken;
 }

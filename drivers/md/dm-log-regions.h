@@ -22,7 +22,8 @@
  * Who may call what
  *
  * any context		dm_regions_state(), _in_sync(), _is_clean(),
- *			_sync_count(), _nr_idle(), _nr_dirty(), _uncommitted()
+ *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
+ *			_has_cleaned(), _uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
  *			_next_resync()
  * the worker, or one	everything else
@@ -98,6 +99,11 @@ enum dm_region_state {
  * @nosync: chunks that may have a NOSYNC region
  * @idle: chunks that may have an IDLE region
  * @pending: chunks that have to be committed
+ * @cleaned: chunks with regions that became clean in the last
+ *	dm_regions_end_clean(), or before, and were not committed since. They
+ *	need not be: the stable copy only has more dirty regions than it might.
+ * @cleaned_now: which of @cleaned belongs to the last dm_regions_end_clean()
+ * @nr_cleaned: number of chunks in @cleaned; read by anyone
  *
  * @cursor: where the search for regions to recover goes on
  * @recovering: the regions being recovered, and whether they were cleared since
@@ -126,6 +132,9 @@ struct dm_regions {
 	struct dm_log_summary nosync;
 	struct dm_log_summary idle;
 	struct dm_log_summary pending;
+	struct dm_log_summary cleaned[2];
+	unsigned int cleaned_now;
+	unsigned long nr_cleaned;
 
 	u64 cursor;
 	struct {
@@ -158,7 +167,8 @@ void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 		      unsigned int nr_u64s);
 
 bool dm_regions_begin_clean(struct dm_regions *rg);
-u64 dm_regions_end_clean(struct dm_regions *rg, bool all);
+u64 dm_regions_end_clean(struct dm_regions *rg, bool all, bool defer);
+void dm_regions_pend_cleaned(struct dm_regions *rg);
 
 void dm_regions_pend(struct dm_regions *rg, unsigned long chunk);
 void dm_regions_pend_all(struct dm_regions *rg);
@@ -296,6 +306,18 @@ static inline u64 dm_regions_sync_count(const struct dm_regions *rg)
 }
 
 /**
+ * dm_regions_nr_nosync() - how many regions are out of sync
+ * @rg: the map
+ *
+ * Context: any.
+ * Return: their number.
+ */
+static inline u64 dm_regions_nr_nosync(const struct dm_regions *rg)
+{
+	return READ_ONCE(rg->nr_nosync);
+}
+
+/**
  * dm_regions_nr_idle() - how many regions wait to be cleaned
  * @rg: the map
  *
@@ -317,6 +339,18 @@ static inline u64 dm_regions_nr_idle(const struct dm_regions *rg)
 static inline u64 dm_regions_nr_dirty(const struct dm_regions *rg)
 {
 	return READ_ONCE(rg->nr_dirty);
+}
+
+/**
+ * dm_regions_has_cleaned() - could something be committed that need not be?
+ * @rg: a durable map
+ *
+ * Context: any.
+ * Return: true if there are cleaned regions that are dirty in the stable copy.
+ */
+static inline bool dm_regions_has_cleaned(const struct dm_regions *rg)
+{
+	return READ_ONCE(rg->nr_cleaned) != 0;
 }
 
 /**
