@@ -16,8 +16,9 @@
  * it no longer agrees with the record, which then says nothing.
  *
  * Order. A header says how many bits are valid. When a log is begun or grows, the
- * new bits are made durable first and the header last, so that a power cut in
- * between leaves the old header, which does not vouch for them.
+ * new bits are made durable first, with the old header if they share its block,
+ * and the header last, so that a power cut in between leaves the old header, which
+ * does not vouch for them. That holds also if a block is torn into sectors.
  */
 
 #include <linux/device-mapper.h>
@@ -97,13 +98,6 @@ static unsigned long block_chunks(const struct dm_log_store *store, u64 block,
 	return start;
 }
 
-/* First chunk that does not share a block with the header. */
-static unsigned long first_chunk_after_head(const struct dm_log_store *store)
-{
-	return head_blocks(store) * store->dev->block_sectors -
-	       DM_LOG_HEADER_SECTORS;
-}
-
 /**
  * dm_log_store_init() - prepare to keep a map on a device
  * @store: what to set up
@@ -162,16 +156,6 @@ void dm_log_store_exit(struct dm_log_store *store)
 /* Fill @out with what block @block of the device should be. */
 static void compose_block(struct dm_log_store *store, u64 block, void *out)
 {
-	const struct dm_log_header_disk header = {
-		.magic = cpu_to_le32(DM_LOG_MAGIC),
-		.version = cpu_to_le32(DM_LOG_VERSION),
-		.nr_regions = cpu_to_le64(store->regions->nr_regions),
-	};
-	const struct dm_log_record_disk record = {
-		.magic = cpu_to_le64(DM_LOG_RECORD_MAGIC),
-		.nr_regions = header.nr_regions,
-		.region_sectors = cpu_to_le32(store->region_sectors),
-	};
 	u64 nr_u64s = dm_regions_nr_u64s(store->regions);
 	unsigned int i, j, nr, nr_chunks, skip;
 	unsigned long chunk;
@@ -181,11 +165,6 @@ static void compose_block(struct dm_log_store *store, u64 block, void *out)
 		       block_bytes(store));
 	else if (block == store->nr_blocks - 1)
 		memcpy(out, store->tail, block_bytes(store));
-	if (!block) {
-		memcpy(out, &header, sizeof(header));
-		if (store->has_record)
-			memcpy(out + sizeof(header), &record, sizeof(record));
-	}
 
 	chunk = block_chunks(store, block, &nr_chunks);
 	skip = chunk + DM_LOG_HEADER_SECTORS - block * store->dev->block_sectors;
@@ -260,13 +239,13 @@ static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
 	return r;
 }
 
-/* Commit all pending chunks from @chunk on. */
-static int commit_from(struct dm_log_store *store, unsigned long chunk)
+/* Commit all pending chunks. */
+static int commit_pending(struct dm_log_store *store)
 {
 	struct dm_regions *rg = store->regions;
+	unsigned long chunk = dm_regions_next_pending(rg, 0);
 	int r = 0;
 
-	chunk = dm_regions_next_pending(rg, chunk);
 	while (chunk < rg->nr_chunks) {
 		unsigned int n = 0, nr_extents = 0;
 		int wave;
@@ -287,16 +266,35 @@ static int commit_from(struct dm_log_store *store, unsigned long chunk)
 	return r;
 }
 
+/* From now on block 0 is composed with a header of this mirror. */
+static void update_header(struct dm_log_store *store)
+{
+	struct dm_log_header_disk *header = store->head;
+	struct dm_log_record_disk *record = store->head + sizeof(*header);
+
+	header->magic = cpu_to_le32(DM_LOG_MAGIC);
+	header->version = cpu_to_le32(DM_LOG_VERSION);
+	header->nr_regions = cpu_to_le64(store->regions->nr_regions);
+
+	if (!store->has_record)
+		return;
+	record->magic = cpu_to_le64(DM_LOG_RECORD_MAGIC);
+	record->nr_regions = header->nr_regions;
+	record->region_sectors = cpu_to_le32(store->region_sectors);
+	record->zero = 0;
+}
+
 /* Commit everything, the header last. */
 static int commit_with_header(struct dm_log_store *store)
 {
 	unsigned int nr_extents = 0;
 	int r;
 
-	r = commit_from(store, first_chunk_after_head(store));
+	r = commit_pending(store);
 	if (r)
 		return r;
 
+	update_header(store);
 	gather_block(store, 0, 0, &nr_extents);
 	r = write_gathered(store, 1, nr_extents);
 	if (!r)
@@ -334,7 +332,7 @@ int dm_log_store_commit(struct dm_log_store *store)
 		return -EROFS;
 	}
 	return store->head_stale ? commit_with_header(store) :
-				   commit_from(store, 0);
+				   commit_pending(store);
 }
 
 static int read_sectors(struct dm_log_store *store, sector_t sector,

@@ -111,7 +111,8 @@ enum dm_log_store_state {
  * @has_record: the header is followed by our record when it is written
  * @region_sectors: size of a region
  * @nr_blocks: logical blocks of the device that hold header and bitset
- * @head: the blocks that hold the first 1024 bytes, as they were read
+ * @head: the blocks that hold the first 1024 bytes: as they were read, and with
+ *	our header once it is due
  * @tail: the last block, as it was read
  * @buf: blocks on their way to or from the device
  * @buf_blocks: size of @buf

@@ -120,6 +120,16 @@ static void register_fake(struct kunit *test, struct fake_type *fake)
 	KUNIT_ASSERT_EQ(test, r, 0);
 }
 
+/* Expect it to be refused, and leave nothing behind if it is not. */
+static void register_refused(struct kunit *test, struct fake_type *fake, int err)
+{
+	int r = dm_dirty_log_type_register(&fake->type);
+
+	if (!r)
+		dm_dirty_log_type_unregister(&fake->type);
+	KUNIT_ASSERT_EQ(test, r, err);
+}
+
 static void unregister_fake(struct kunit *test, struct fake_type *fake)
 {
 	kunit_remove_action(test, forget_type, &fake->type);
@@ -208,9 +218,9 @@ static void registry_duplicate(struct kunit *test)
 	struct dm_dirty_log *log;
 
 	register_fake(test, first);
-	KUNIT_EXPECT_EQ(test, dm_dirty_log_type_register(&second->type), -EBUSY);
+	register_refused(test, second, -EBUSY);
 	/* Also the very same object, which must not be listed twice. */
-	KUNIT_EXPECT_EQ(test, dm_dirty_log_type_register(&first->type), -EBUSY);
+	register_refused(test, first, -EBUSY);
 
 	log = create("kunit");
 	KUNIT_ASSERT_NOT_NULL(test, log);
@@ -228,20 +238,14 @@ static void registry_duplicate(struct kunit *test)
 /* core and disk are there as soon as the module is. */
 static void registry_builtins(struct kunit *test)
 {
-	struct fake_type *core = new_fake(test, "core");
-	struct fake_type *disk = new_fake(test, "disk");
-
-	KUNIT_EXPECT_EQ(test, dm_dirty_log_type_register(&core->type), -EBUSY);
-	KUNIT_EXPECT_EQ(test, dm_dirty_log_type_register(&disk->type), -EBUSY);
+	register_refused(test, new_fake(test, "core"), -EBUSY);
+	register_refused(test, new_fake(test, "disk"), -EBUSY);
 }
 
 static void registry_nameless(struct kunit *test)
 {
-	struct fake_type *null = new_fake(test, NULL);
-	struct fake_type *empty = new_fake(test, "");
-
-	KUNIT_EXPECT_EQ(test, dm_dirty_log_type_register(&null->type), -EINVAL);
-	KUNIT_EXPECT_EQ(test, dm_dirty_log_type_register(&empty->type), -EINVAL);
+	register_refused(test, new_fake(test, ""), -EINVAL);
+	register_refused(test, new_fake(test, NULL), -EINVAL);
 }
 
 /* B41: what counts is the object, not its name. */

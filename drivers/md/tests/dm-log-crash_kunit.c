@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit test of the crash rule: whenever the power fails, every region whose legs
+ * may differ is dirty on the log device.
+ *
+ * A model mirror drives a real disk log at random: writes, failed writes,
+ * recovery, cleaning, suspend, reload with another size, failing log writes. It
+ * knows which regions' legs may differ: out of sync, a write in flight, or
+ * written since the last flush of the legs. At every write to the log device the
+ * power fails with every subset of its sectors (a random choice, if they are
+ * many) on the medium. Each time the real code reads the log back, and no region
+ * whose legs may differ must be in sync.
+ */
+
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+#include <linux/device-mapper.h>
+#include <linux/dm-dirty-log.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+#include <linux/string.h>
+
+#include "../dm-dirty-log-private.h"
+#include "../dm-log-regions.h"
+#include "../dm-log-store.h"
+#include "dm-log-fake-dev.h"
+
+/* Three chunks, so that commits have several sectors; few regions in use. */
+#define LARGE		9000
+#define SMALL		5000
+#define NR_ACTIVE	48
+#define LOG_SECTORS	16
+#define MAX_SUBSETS	128
+#define ONE_HOUR_MS	(60 * 60 * 1000)
+
+static unsigned int crash_states = 1000000;
+module_param(crash_states, uint, 0444);
+MODULE_PARM_DESC(crash_states, "KUnit: how many crash states to try");
+
+static unsigned long long crash_seed;
+module_param(crash_seed, ullong, 0444);
+MODULE_PARM_DESC(crash_seed, "KUnit: replay the run with this seed");
+
+/**
+ * struct crash_region - the truth about one region
+ * @nr: its number
+ * @in_sync: the mirror believes its legs to agree
+ * @marked: marked and not cleared
+ * @held: a write waits for the mark to be durable
+ * @in_flight: a write is in flight
+ * @unflushed: the legs may still lose a write that has ended
+ * @touched: since the flush of the legs under way has begun
+ */
+struct crash_region {
+	u64 nr;
+	bool in_sync;
+	bool marked;
+	bool held;
+	bool in_flight;
+	bool unflushed;
+	bool touched;
+};
+
+struct crash_mirror {
+	struct kunit *test;
+	struct dm_target ti;
+	struct dm_dirty_log *log;
+	struct dm_log_fake_dev *fake;
+	struct crash_region region[NR_ACTIVE];
+	struct rnd_state rnd;
+	u64 nr_regions;
+	bool in_cleaner;
+
+	/* The machine after the crash. */
+	struct dm_log_fake_dev *disk;
+	struct dm_regions regions[2];
+	struct dm_log_store store[2];
+
+	u64 states;
+	u64 writes;
+	u64 dirty;	/* regions that had to be, and were, dirty */
+};
+
+static struct crash_mirror *to_crash_mirror(struct dm_target *ti)
+{
+	return container_of(ti, struct crash_mirror, ti);
+}
+
+static u32 pick(struct crash_mirror *cm, u32 limit)
+{
+	return prandom_u32_state(&cm->rnd) % limit;
+}
+
+static bool exists(const struct crash_mirror *cm, const struct crash_region *r)
+{
+	return r->nr < cm->nr_regions;
+}
+
+static bool may_differ(const struct crash_region *r)
+{
+	return !r->in_sync || r->in_flight || r->unflushed;
+}
+
+/* Start the crashed machine on what is on its disk. */
+static void recover_and_check(struct crash_mirror *cm)
+{
+	int which = cm->nr_regions == LARGE;
+	struct dm_regions *rg = &cm->regions[which];
+	int i;
+
+	dm_regions_fill(rg, DM_REGION_NOSYNC);
+	KUNIT_EXPECT_EQ(cm->test, dm_log_store_resume(&cm->store[which],
+						      DM_LOG_LOAD), 0);
+	cm->states++;
+
+	for (i = 0; i < NR_ACTIVE; i++) {
+		const struct crash_region *r = &cm->region[i];
+
+		if (!exists(cm, r) || !may_differ(r))
+			continue;
+		cm->dirty++;
+		if (dm_regions_in_sync(rg, r->nr)) {
+			KUNIT_FAIL(cm->test, "region %llu lost: in sync %d, in flight %d, unflushed %d\n",
+				   r->nr, r->in_sync, r->in_flight, r->unflushed);
+			return;
+		}
+	}
+}
+
+/* The power fails while these extents are being written. */
+static void crash_in_write(struct dm_log_fake_dev *fake,
+			   const struct dm_log_extent *extents, unsigned int nr)
+{
+	struct crash_mirror *cm = fake->private;
+	unsigned int i, s, n, sectors = 0, subset, subsets;
+	u64 kept;
+
+	for (i = 0; i < nr; i++)
+		sectors += extents[i].nr_sectors;
+	subsets = sectors < 7 ? 1 << sectors : MAX_SUBSETS;
+	cm->writes++;
+
+	for (subset = 0; subset < subsets; subset++) {
+		if (cm->test->status == KUNIT_FAILURE)
+			return;
+		if (sectors < 7)
+			kept = subset;
+		else
+			kept = (u64)prandom_u32_state(&cm->rnd) << 32 |
+			       prandom_u32_state(&cm->rnd);
+
+		memcpy(cm->disk->data, fake->data, LOG_SECTORS << SECTOR_SHIFT);
+		for (i = 0, n = 0; i < nr; i++)
+			for (s = 0; s < extents[i].nr_sectors; s++, n++)
+				if (kept >> n & 1)
+					memcpy(cm->disk->data +
+					       ((extents[i].sector + s) << SECTOR_SHIFT),
+					       extents[i].data + (s << SECTOR_SHIFT),
+					       SECTOR_SIZE);
+		recover_and_check(cm);
+	}
+}
+
+static struct dm_log_dev *open_crash_dev(struct dm_target *ti, const char *path)
+{
+	return &to_crash_mirror(ti)->fake->dev;
+}
+
+static void ignore_event(struct dm_target *ti)
+{
+}
+
+static void flush_log(struct crash_mirror *cm)
+{
+	int i;
+
+	/* A write is issued only if its mark is known to be durable. */
+	if (cm->log->type->flush(cm->log))
+		return;
+	for (i = 0; i < NR_ACTIVE; i++) {
+		if (cm->region[i].held) {
+			cm->region[i].held = false;
+			cm->region[i].in_flight = true;
+		}
+	}
+}
+
+static void start_write(struct crash_mirror *cm, struct crash_region *r)
+{
+	/* Writes to a region out of sync are not marked; its legs differ anyway. */
+	if (!exists(cm, r) || !r->in_sync)
+		return;
+	if (!r->marked)
+		cm->log->type->mark_region(cm->log, r->nr);
+	r->marked = true;
+	r->held = true;
+}
+
+static void end_write(struct crash_region *r)
+{
+	if (!r->in_flight)
+		return;
+	r->in_flight = false;
+	r->unflushed = true;
+	r->touched = true;
+}
+
+static void fail_write(struct crash_mirror *cm, struct crash_region *r)
+{
+	if (!r->in_flight)
+		return;
+	end_write(r);
+	r->in_sync = false;
+	r->marked = false;
+	r->held = false;
+	cm->log->type->set_region_sync(cm->log, r->nr, 0);
+}
+
+static void clear_ended(struct crash_mirror *cm)
+{
+	int i;
+
+	for (i = 0; i < NR_ACTIVE; i++) {
+		struct crash_region *r = &cm->region[i];
+
+		if (r->marked && !r->held && !r->in_flight && pick(cm, 4)) {
+			cm->log->type->clear_region(cm->log, r->nr);
+			r->marked = false;
+		}
+	}
+}
+
+static struct crash_region *find_region(struct crash_mirror *cm, u64 nr)
+{
+	int i;
+
+	for (i = 0; i < NR_ACTIVE; i++)
+		if (cm->region[i].nr == nr)
+			return &cm->region[i];
+	return NULL;
+}
+
+static void recover_regions(struct crash_mirror *cm)
+{
+	region_t nr;
+	int i;
+
+	/* The inactive ones are many, and out of sync after growing. */
+	for (i = 0; i < 2000; i++) {
+		struct crash_region *r;
+
+		if (cm->log->type->get_resync_work(cm->log, &nr) != 1)
+			return;
+		r = find_region(cm, nr);
+		if (r) {
+			if (!pick(cm, 8)) {
+				cm->log->type->set_region_sync(cm->log, nr, 0);
+				return;
+			}
+			r->unflushed = true;
+			r->touched = true;
+			r->in_sync = true;
+		}
+		cm->log->type->clear_region(cm->log, nr);
+		cm->log->type->set_region_sync(cm->log, nr, 1);
+		if (r && !pick(cm, 3))
+			return;
+	}
+}
+
+/* One pass of the worker, with whatever may have happened since the last. */
+static void worker_pass(struct crash_mirror *cm)
+{
+	int i;
+
+	for (i = pick(cm, 4); i > 0; i--)
+		end_write(&cm->region[pick(cm, NR_ACTIVE)]);
+	if (!pick(cm, 16))
+		fail_write(cm, &cm->region[pick(cm, NR_ACTIVE)]);
+	clear_ended(cm);
+	flush_log(cm);
+	if (!pick(cm, 4))
+		recover_regions(cm);
+	for (i = pick(cm, 4); i > 0; i--)
+		start_write(cm, &cm->region[pick(cm, NR_ACTIVE)]);
+	flush_log(cm);
+}
+
+static int crash_flush_legs(struct dm_target *ti)
+{
+	struct crash_mirror *cm = to_crash_mirror(ti);
+	int i;
+
+	for (i = 0; i < NR_ACTIVE; i++)
+		cm->region[i].touched = false;
+
+	/* The worker goes on while the cleaner waits for the legs. */
+	if (cm->in_cleaner) {
+		cm->in_cleaner = false;
+		for (i = pick(cm, 3); i > 0; i--)
+			worker_pass(cm);
+	}
+	if (!pick(cm, 6))
+		return -EIO;
+
+	for (i = 0; i < NR_ACTIVE; i++)
+		if (!cm->region[i].touched)
+			cm->region[i].unflushed = false;
+	return 0;
+}
+
+static void run_cleaner(struct crash_mirror *cm)
+{
+	cm->in_cleaner = true;
+	dm_log_disk_run_cleaner(cm->log);
+	cm->in_cleaner = false;
+}
+
+static void create_crash_log(struct crash_mirror *cm)
+{
+	char *argv[] = { "dev", "1024" };
+
+	cm->ti.len = cm->nr_regions * 1024;
+	cm->log = dm_dirty_log_create("disk", &cm->ti, crash_flush_legs, 2, argv);
+	KUNIT_ASSERT_NOT_NULL(cm->test, cm->log);
+}
+
+/* Resume, and believe what the log says: that may be less than the truth. */
+static void resume_crash_log(struct crash_mirror *cm)
+{
+	int i;
+
+	cm->log->type->resume(cm->log);
+	for (i = 0; i < NR_ACTIVE; i++) {
+		struct crash_region *r = &cm->region[i];
+		bool in_sync;
+
+		if (!exists(cm, r))
+			continue;
+		in_sync = cm->log->type->in_sync(cm->log, r->nr, 1);
+		/* A clean shutdown or not: never more than the truth. */
+		if (in_sync && !r->in_sync)
+			KUNIT_FAIL(cm->test, "region %llu came back in sync\n", r->nr);
+		r->in_sync = in_sync;
+		r->marked = false;
+		r->held = false;
+	}
+}
+
+static void suspend_and_resume(struct crash_mirror *cm)
+{
+	int i;
+
+	cm->log->type->presuspend(cm->log);
+	for (i = 0; i < NR_ACTIVE; i++) {
+		end_write(&cm->region[i]);
+		/* Held writes go back to where they came from. */
+		cm->region[i].held = false;
+	}
+	/*
+	 * The worker clears most in time; the rest it clears when the log is
+	 * suspended. Waiting for that would take half a second each time.
+	 */
+	for (i = 0; i < NR_ACTIVE; i++) {
+		struct crash_region *r = &cm->region[i];
+
+		if (r->marked)
+			cm->log->type->clear_region(cm->log, r->nr);
+		r->marked = false;
+	}
+	cm->log->type->postsuspend(cm->log);
+	if (pick(cm, 2))
+		cm->log->type->flush(cm->log);
+
+	if (pick(cm, 2)) {
+		dm_dirty_log_destroy(cm->log);
+		cm->nr_regions = pick(cm, 2) ? LARGE : SMALL;
+		create_crash_log(cm);
+		/* What is not part of the mirror any more has no say. */
+		for (i = 0; i < NR_ACTIVE; i++)
+			if (!exists(cm, &cm->region[i]))
+				cm->region[i].in_sync = false;
+	}
+	/* A header that cannot be written yet is written later, but last. */
+	if (!pick(cm, 8))
+		cm->fake->fail_writes = 1;
+	resume_crash_log(cm);
+	cm->fake->fail_writes = 0;
+}
+
+static void crash_step(struct crash_mirror *cm)
+{
+	switch (pick(cm, 40)) {
+	case 0:
+		suspend_and_resume(cm);
+		break;
+	case 1 ... 5:
+		run_cleaner(cm);
+		break;
+	case 6:
+		dm_log_clean_delay_ms = pick(cm, 2) ? 0 : ONE_HOUR_MS;
+		break;
+	case 7:
+		cm->fake->fail_writes = 1;
+		cm->fake->torn = pick(cm, 2);
+		break;
+	case 8:
+		cm->fake->fail_flushes = 1;
+		break;
+	default:
+		worker_pass(cm);
+		break;
+	}
+}
+
+static void free_machine(void *data)
+{
+	struct crash_mirror *cm = data;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cm->store); i++) {
+		dm_log_store_exit(&cm->store[i]);
+		dm_regions_exit(&cm->regions[i]);
+	}
+}
+
+static void new_machine(struct crash_mirror *cm, unsigned int block_sectors)
+{
+	static const u64 sizes[] = { SMALL, LARGE };
+	int i;
+
+	cm->fake = dm_log_fake_dev_new(cm->test, LOG_SECTORS, block_sectors);
+	cm->disk = dm_log_fake_dev_new(cm->test, LOG_SECTORS, block_sectors);
+	cm->fake->private = cm;
+	KUNIT_ASSERT_EQ(cm->test, kunit_add_action_or_reset(cm->test, free_machine,
+							    cm), 0);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		KUNIT_ASSERT_EQ(cm->test, dm_regions_init(&cm->regions[i], sizes[i],
+							  DM_REGION_NOSYNC, true), 0);
+		KUNIT_ASSERT_EQ(cm->test, dm_log_store_init(&cm->store[i],
+							    &cm->disk->dev,
+							    &cm->regions[i], 1024), 0);
+	}
+}
+
+/* Around the borders of chunks, the ends, and anywhere. */
+static void choose_active(struct crash_mirror *cm)
+{
+	static const u16 borders[] = { 0, 1, 4094, 4095, 4096, 4097, 4999, 5000,
+				       8191, 8192, 8998, 8999 };
+	int i;
+
+	for (i = 0; i < NR_ACTIVE; i++)
+		cm->region[i].nr = U64_MAX;
+	for (i = 0; i < NR_ACTIVE; i++) {
+		u64 nr = i < ARRAY_SIZE(borders) ? borders[i] : pick(cm, LARGE);
+
+		while (find_region(cm, nr))
+			nr = pick(cm, LARGE);
+		cm->region[i].nr = nr;
+	}
+}
+
+static void crash_random(struct kunit *test)
+{
+	const unsigned int *block_sectors = test->param_value;
+	struct crash_mirror *cm = kunit_kzalloc(test, sizeof(*cm), GFP_KERNEL);
+	u64 seed = crash_seed ?: get_random_u64();
+	unsigned int old_delay = dm_log_clean_delay_ms;
+
+	KUNIT_ASSERT_NOT_NULL(test, cm);
+	cm->test = test;
+	cm->nr_regions = LARGE;
+	prandom_seed_state(&cm->rnd, seed);
+	new_machine(cm, *block_sectors);
+	kunit_activate_static_stub(test, dm_log_dev_open, open_crash_dev);
+	kunit_activate_static_stub(test, dm_log_raise_event, ignore_event);
+
+	choose_active(cm);
+
+	dm_log_clean_delay_ms = ONE_HOUR_MS;
+	create_crash_log(cm);
+	/* From now on; an empty device has nothing to lose. */
+	cm->fake->before_write = crash_in_write;
+	resume_crash_log(cm);
+
+	while (cm->states < crash_states / 3 && test->status != KUNIT_FAILURE) {
+		crash_step(cm);
+		cond_resched();
+	}
+
+	cm->fake->before_write = NULL;
+	dm_dirty_log_destroy(cm->log);
+	dm_log_clean_delay_ms = old_delay;
+	kunit_info(test, "%u-byte blocks: %llu crash states at %llu writes, %llu regions had to be dirty; seed %llu\n",
+		   *block_sectors << SECTOR_SHIFT, cm->states, cm->writes,
+		   cm->dirty, seed);
+	/* A test that loses nothing because nothing could be lost proves nothing. */
+	KUNIT_EXPECT_GT(test, cm->dirty, cm->states);
+}
+
+static const unsigned int crash_block_sectors[] = { 1, 2, 8 };
+
+static void describe_block(const unsigned int *block_sectors, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u-byte blocks",
+		 *block_sectors << SECTOR_SHIFT);
+}
+
+KUNIT_ARRAY_PARAM(crash_block, crash_block_sectors, describe_block);
+
+static struct kunit_case dm_log_crash_cases[] = {
+	KUNIT_CASE_PARAM_ATTR(crash_random, crash_block_gen_params,
+			      { .speed = KUNIT_SPEED_SLOW }),
+	{}
+};
+
+static struct kunit_suite dm_log_crash_suite = {
+	.name = "dm_log_crash",
+	.test_cases = dm_log_crash_cases,
+};
+kunit_test_suite(dm_log_crash_suite);
