@@ -30,8 +30,8 @@ struct dm_log_extent {
 
 /**
  * struct dm_log_dev_ops - what a device can do
- * @read: Read @nr_sectors from @sector into @data (memory from vmalloc()).
- *	Return: 0 or a negative errno, after which @data is undefined.
+ * @read: Read @nr_sectors from @sector into @data (memory from vmalloc()). Return:
+ *	0 or a negative errno, after which @data is undefined.
  * @write: Write @nr extents, all at the same time, and wait until they are on
  *	stable storage. Return: 0, or a negative errno. If every extent's error
  *	is 0 then, the writes went well and only the flush that should have made

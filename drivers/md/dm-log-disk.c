@@ -20,8 +20,9 @@
  *
  * clean_lock	one cleaning at a time. Held across a flush of the legs, so the
  *		worker only tries it.
- * commit_lock	one user of the store at a time. Nests inside clean_lock. Held across I/O to the log device only, never across
- *		a flush of the legs by another thread, so the worker waits for it.
+ * commit_lock	one user of the store at a time. Nests inside clean_lock. Held
+ *		across I/O to the log device only, never across a flush of the
+ *		legs, so the worker waits for it.
  *
  * Suspended. From presuspend on the cleaner stays away. postsuspend commits a
  * last time and closes the gate: the worker of this mirror may still clear
@@ -163,6 +164,24 @@ VISIBLE_IF_DM_LOG_KUNIT void dm_log_raise_event(struct dm_target *ti)
 	dm_table_event(ti->table);
 }
 
+static void report_failure(struct disk_log *dl, int error)
+{
+	switch (dl->store.state) {
+	case DM_LOG_STORE_UNREADABLE:
+		DMERR_LIMIT("disk: log device %s cannot be read (error %d): nothing is written to it until it can, all regions out of sync",
+			    dl->dev->name, error);
+		break;
+	case DM_LOG_STORE_FOREIGN:
+		/* Reported where the header was read. */
+		break;
+	default:
+		DMERR_LIMIT("disk: log device %s cannot be written (error %d): regions stay dirty, writes may be held until the table is replaced",
+			    dl->dev->name, error);
+		break;
+	}
+	dm_log_raise_event(dl->ti);
+}
+
 /* Tell the world, once, that the log device is in trouble, or no longer is. */
 static void report_health(struct disk_log *dl, int error)
 {
@@ -170,13 +189,10 @@ static void report_health(struct disk_log *dl, int error)
 
 	lockdep_assert_held(&dl->commit_lock);
 
-	if (failing && !dl->failing) {
-		DMERR_LIMIT("disk: log device %s has failed (error %d): regions stay dirty, writes may be held until it is replaced",
-		      dl->dev->name, error);
-		dm_log_raise_event(dl->ti);
-	} else if (!failing && dl->failing) {
+	if (failing && !dl->failing)
+		report_failure(dl, error);
+	else if (!failing && dl->failing)
 		DMWARN_LIMIT("disk: log device %s works again", dl->dev->name);
-	}
 	dl->failing = failing;
 }
 

@@ -62,8 +62,8 @@ struct dm_dirty_log {
  * @resume: Optional. Called before I/O is admitted, also after every suspend.
  *	Context and return as for @presuspend: the mirror goes live even if
  *	this fails.
- * @get_region_size: Size of a region in sectors: a power of two, not zero.
- *	Context: any that may sleep.
+ * @get_region_size: Size of a region in sectors: a power of two, not zero. Called
+ *	once, by the user's constructor, so it may sleep.
  * @is_clean: 1 if the region is clean, 0 if a write may be in flight, the
  *	legs may differ, or the region does not exist. May sleep.
  * @in_sync: Do all legs hold the same data, writes in flight aside?
