@@ -478,7 +478,9 @@ remove_devices()
 {
 	local round d left
 
-	for round in 1 2 3 4 5; do
+	for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		# Writes that a failed test left under way have to end first.
+		[ "$round" -le 3 ] || sleep 1
 		left=$($DMSETUP info -c --noheadings -o name 2>/dev/null |
 			grep "^$PREFIX-" | sort -r)
 		[ -n "$left" ] || break

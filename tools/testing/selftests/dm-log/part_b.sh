@@ -30,44 +30,48 @@ out_of_sync()	# REGIONS
 ok_leg()	{ dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"; }
 failing_leg()	{ dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"; }
 
-# The worker of a replaced table is woken by the last write that completes
-# during the suspend, waits in a leg flush that takes seconds, and then writes
-# its own idea of the bitset over the log, which the new table owns by now.
+# Two writes end during a suspend. The old table's worker cleans the region of
+# the first, waiting for the legs to flush; so it comes to the second only after
+# the suspend, waits for the legs again, and then writes its own idea of the whole
+# bitset over the log, which the new table owns by now.
 late_write()
 {
-	local writer end
+	local resume writer
 
 	need_target delay
 	setup cache_size=1
 	clean_delay 0
-	# Old table: writes take 0.8 s, flushes 3 s. New: writes take 5 s.
-	dm_create old "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 800 $(dev leg0) 0 3000"
-	dm_create new "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 5000 $(dev leg0) 0 0"
+	dm_create old "$(linear "$(dev leg0)" $LEN)"
+	dm_create new "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 7000 $(dev leg0) 0 0"
 	dm_create m "$(mirror "disk 3 $log $RS nosync" "$(dmdev old)" "$(dev leg1)")"
 	dm_load m "$(mirror "disk 2 $log $RS" "$(dmdev new)" "$(dev leg1)")"
+	write_region m 0	# what the resume left to be flushed
+	wait_until 3 log_all_clean "$log" || fail "region 0 not clean after its write"
+	# Through the old table, a write takes 2 s and a flush 4 s, through the new
+	# one a write takes 7 s.
+	dm_swap old "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 2000 $(dev leg0) 0 4000"
 	write_region m 14 "through the old table" &
+	sleep 0.7
+	write_region m 15 "through the old table" &
 	sleep 0.3
 	dm_suspend m
-	dm_resume m &	# returns when the old table is gone, the new one is live at once
-	wait_until 3 table_is_new || fail "the new table is not live"
+	# This returns when the old table is gone. The new one is live at once, and
+	# gets what is written now.
+	dm_resume m &
+	resume=$!
 	write_region m 21 "through the new table" &
 	writer=$!
-	wait_until 3 region_dirty 21 || fail "region 21 was never marked"
-	# The old flush ends within this time, the write of region 21 does not.
-	end=$((SECONDS + 4))
-	while [ $SECONDS -lt $end ]; do
+	wait_until 5 region_dirty 21 || fail "region 21 was never marked"
+	while kill -0 $resume 2>/dev/null; do
 		region_dirty 21 ||
 			fail "region 21 wiped to clean in the log with its write in flight"
 		sleep 0.1
 	done
+	region_dirty 21 ||
+		fail "region 21 wiped to clean in the log with its write in flight"
 	kill -0 $writer 2>/dev/null || fail "the write was over too early"
 	wait
 	dm_remove m
-}
-
-table_is_new()
-{
-	dm_table m | grep -q " $(majmin "$(dmdev new)") "
 }
 
 region_dirty()

@@ -18,7 +18,6 @@ setup()
 	nullb disk0 2
 	nullb disk1 2
 	nullb log 1
-	log=$(dev log)
 	fill_dev "$(dev disk0)" $LEN "same data"
 	fill_dev "$(dev disk1)" $LEN "same data"
 	dm_create leg0 "$(far "$(linear "$(dev disk0)" $LEN)")"
