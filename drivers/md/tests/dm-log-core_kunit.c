@@ -692,10 +692,12 @@ static void model_check(struct model *m)
 		count += mr->in_sync;
 		if (in_sync(m->log, r) != mr->in_sync ||
 		    in_sync_now(m->log, r) != (mr->in_sync ? 1 : -EWOULDBLOCK) ||
-		    m->log->type->is_clean(m->log, r) != (mr->in_sync && !mr->dirty))
+		    m->log->type->is_clean(m->log, r) != (mr->in_sync && !mr->dirty)) {
 			KUNIT_FAIL(m->test, "region %llu: in sync %d, clean %d\n",
 				   r, in_sync(m->log, r),
 				   m->log->type->is_clean(m->log, r));
+			return;
+		}
 	}
 	KUNIT_ASSERT_EQ(m->test, sync_count(m->log), count);
 }

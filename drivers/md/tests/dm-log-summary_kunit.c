@@ -76,11 +76,9 @@ static void check_summary(struct kunit *test,
 
 	for (i = 1; i < summary->nr_levels; i++)
 		for (word = 0; word < summary->nr_words[i - 1]; word++)
-			if (test_bit(word, summary->level[i]) !=
-			    !!summary->level[i - 1][word])
-				KUNIT_FAIL(test, "level %u says %d of word %lu, which is 0x%lx\n",
-					   i, test_bit(word, summary->level[i]),
-					   word, summary->level[i - 1][word]);
+			KUNIT_ASSERT_EQ_MSG(test, test_bit(word, summary->level[i]),
+					    !!summary->level[i - 1][word],
+					    "level %u, of word %lu", i, word);
 }
 
 static void check_next(struct kunit *test, const struct dm_log_summary *summary,
