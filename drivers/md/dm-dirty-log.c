@@ -105,7 +105,7 @@ static struct dm_dirty_log_type *get_type(const char *name)
 	kfree(module_name);
 
 	if (!type)
-		DMERR("unknown log type '%s': expected core, disk or one that a module dm-log-%s provides",
+		DMERR("unknown log type '%s': neither built in nor in a module dm-log-%s",
 		      name, name);
 	return type;
 }
@@ -185,10 +185,10 @@ EXPORT_SYMBOL(dm_dirty_log_type_unregister);
  * Return: the log, or NULL (not an error pointer) if the type is unknown, its
  *	constructor failed or memory is short. The reason is in the kernel log.
  */
-struct dm_dirty_log *dm_dirty_log_create(const char *type_name,
-			struct dm_target *ti,
-			int (*flush_callback_fn)(struct dm_target *ti),
-			unsigned int argc, char **argv)
+struct dm_dirty_log *
+dm_dirty_log_create(const char *type_name, struct dm_target *ti,
+		    int (*flush_callback_fn)(struct dm_target *ti),
+		    unsigned int argc, char **argv)
 {
 	struct dm_dirty_log_type *type;
 	struct dm_dirty_log *log;

@@ -7,6 +7,7 @@
 #include <linux/kstrtox.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 
 #include "dm-log-args.h"
@@ -36,8 +37,8 @@ static int parse_region_size(const char *type, const char *word, sector_t len,
 		return 0;
 	}
 
-	DMERR("%s: region size '%s' is not valid: expected a power of two from 2 to 2147483648 sectors and no more than the target's %llu",
-	      type, word, (unsigned long long)len);
+	DMERR("%s: bad region size '%s': expected a power of two from 2 to %llu sectors",
+	      type, word, min_t(unsigned long long, len, BIT_ULL(31)));
 	return -EINVAL;
 }
 
@@ -74,7 +75,7 @@ int dm_log_parse_args(const char *type, sector_t len, unsigned int argc,
 	int r;
 
 	if (argc < 1 || argc > 2) {
-		DMERR("%s: wrong number of arguments: expected <region size> [sync|nosync], got %u word(s)",
+		DMERR("%s: expected <region size> [sync|nosync], got %u argument(s)",
 		      type, argc);
 		return -EINVAL;
 	}

@@ -31,8 +31,8 @@ int dm_log_common_init(struct dm_log_common *common, const char *type,
 			    args->sync == DM_LOG_SYNC_SKIP ?
 			    DM_REGION_CLEAN : DM_REGION_NOSYNC, durable);
 	if (r)
-		DMERR("%s: no memory for %llu regions (error %d): expected fewer, by a region size of more than %u sectors",
-		      type, args->nr_regions, r, args->region_sectors);
+		DMERR("%s: no memory for %llu regions of %u sectors (error %d)",
+		      type, args->nr_regions, args->region_sectors, r);
 	return r;
 }
 

@@ -191,7 +191,7 @@ struct dm_log_dev *dm_log_dev_open(struct dm_target *ti, const char *path)
 	lb->ti = ti;
 	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), &lb->dm_dev);
 	if (r) {
-		DMERR("cannot open log device '%s' (error %d): expected a block device that can be opened for this table",
+		DMERR("cannot open log device '%s' (error %d): expected a usable block device",
 		      path, r);
 		goto out_free;
 	}

@@ -91,7 +91,7 @@ static const struct kernel_param_ops clean_delay_ms_ops = {
 module_param_cb(clean_delay_ms, &clean_delay_ms_ops, &dm_log_clean_delay_ms,
 		0644);
 MODULE_PARM_DESC(clean_delay_ms,
-		 "Milliseconds that a region stays dirty on disk after its last write; 0 cleans at once");
+		 "Milliseconds that an idle region stays dirty on disk; 0 cleans at once");
 
 static int set_max_idle_regions(const char *val, const struct kernel_param *kp)
 {
@@ -105,7 +105,7 @@ static const struct kernel_param_ops max_idle_regions_ops = {
 module_param_cb(max_idle_regions, &max_idle_regions_ops,
 		&dm_log_max_idle_regions, 0644);
 MODULE_PARM_DESC(max_idle_regions,
-		 "Idle regions of one log that may stay dirty on disk before they are cleaned early");
+		 "Idle regions of one log that may stay dirty on disk for so long");
 
 static struct workqueue_struct *dm_log_wq;
 
@@ -137,8 +137,8 @@ struct disk_log {
 	struct dm_log_dev *dev;
 	struct dm_log_store store;
 
-	struct mutex commit_lock;
-	struct mutex clean_lock;
+	struct mutex commit_lock;	/* the store */
+	struct mutex clean_lock;	/* one cleaning at a time */
 	struct delayed_work cleaner;
 	bool hurry;
 	bool legs_failed;
@@ -168,14 +168,14 @@ static void report_failure(struct disk_log *dl, int error)
 {
 	switch (dl->store.state) {
 	case DM_LOG_STORE_UNREADABLE:
-		DMERR_LIMIT("disk: log device %s cannot be read (error %d): nothing is written to it until it can, all regions out of sync",
+		DMERR_LIMIT("disk: cannot read log device %s (error %d): all regions out of sync",
 			    dl->dev->name, error);
 		break;
 	case DM_LOG_STORE_FOREIGN:
 		/* Reported where the header was read. */
 		break;
 	default:
-		DMERR_LIMIT("disk: log device %s cannot be written (error %d): regions stay dirty, writes may be held until the table is replaced",
+		DMERR_LIMIT("disk: cannot write log device %s (error %d): writes may be held",
 			    dl->dev->name, error);
 		break;
 	}
@@ -240,8 +240,8 @@ static void clean_regions(struct disk_log *dl, bool all, bool defer)
 		r = flush_legs(dl);
 	if (r) {
 		if (!dl->legs_failed)
-			DMWARN_LIMIT("disk: the legs cannot be flushed (error %d): idle regions stay dirty on log device %s",
-			       r, dl->dev->name);
+			DMWARN_LIMIT("disk: cannot flush the legs (error %d): regions stay dirty on %s",
+				     r, dl->dev->name);
 	} else {
 		dm_regions_end_clean(rg, all, defer);
 		if (!defer && all)
@@ -351,9 +351,8 @@ static int check_size(const struct disk_log *dl)
 	if (needed <= dl->dev->nr_sectors)
 		return 0;
 
-	DMERR("disk: log device %s is too small for %llu regions: expected at least %llu sectors, got %llu",
-	      dl->dev->name, dl->common.args.nr_regions, needed,
-	      (unsigned long long)dl->dev->nr_sectors);
+	DMERR("disk: log device %s is too small: expected at least %llu sectors, got %llu",
+	      dl->dev->name, needed, (unsigned long long)dl->dev->nr_sectors);
 	return -EINVAL;
 }
 
@@ -375,7 +374,7 @@ static int disk_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	int r;
 
 	if (argc < 2 || argc > 3) {
-		DMERR("disk: wrong number of arguments: expected <device> <region size> [sync|nosync], got %u word(s)",
+		DMERR("disk: expected <device> <region size> [sync|nosync], got %u argument(s)",
 		      argc);
 		return -EINVAL;
 	}

@@ -42,7 +42,7 @@
 #define CELL_MASK		DM_REGION_STATE_MASK
 #define CELLS_PER_WORD		DM_REGIONS_PER_WORD
 #define CHUNK_WORDS		(DM_REGIONS_PER_CHUNK / CELLS_PER_WORD)
-#define WORDS_PER_U64		(BITS_PER_TYPE(u64) / CELLS_PER_WORD)
+#define WORDS_PER_U64		(sizeof(u64) * BITS_PER_BYTE / CELLS_PER_WORD)
 
 /* The low bit of every cell of a word. */
 #define CELL_LOW		(~0UL / CELL_MASK)

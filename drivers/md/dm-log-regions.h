@@ -357,12 +357,13 @@ static inline bool dm_regions_has_cleaned(const struct dm_regions *rg)
  * dm_regions_uncommitted() - may the map differ from the stable copy?
  * @rg: the map
  *
- * Context: any. Pairs with the release in dm_regions_end_commit(): if this says
- * no, all commits before have ended, and what the worker marked is durable.
+ * Context: any. If this says no, all commits before have ended, and what the
+ * worker marked is durable.
  * Return: true if something is pending or being committed.
  */
 static inline bool dm_regions_uncommitted(const struct dm_regions *rg)
 {
+	/* Pairs with the release in dm_regions_end_commit(). */
 	return smp_load_acquire(&rg->nr_uncommitted) != 0;
 }
 

@@ -381,7 +381,7 @@ static bool check_record(struct dm_log_store *store)
 	    record->region_sectors == cpu_to_le32(store->region_sectors))
 		return true;
 
-	DMWARN("log device %s was written with a region size of %u sectors, expected %u: all regions out of sync",
+	DMWARN("log device %s has regions of %u sectors, expected %u: all out of sync",
 	       store->dev->name, le32_to_cpu(record->region_sectors),
 	       store->region_sectors);
 	return false;
@@ -404,7 +404,7 @@ static enum header_kind parse_header(struct dm_log_store *store, u64 *nr_regions
 		return HEADER_VALID;
 	}
 
-	DMERR("log device %s has version %u: expected version 1 or %u; running without it, all regions out of sync",
+	DMERR("log device %s has version %u, expected %u: not used, all regions out of sync",
 	      store->dev->name, version, DM_LOG_VERSION);
 	return HEADER_FOREIGN;
 }

@@ -120,7 +120,7 @@ static void recover_and_check(struct crash_mirror *cm)
 			continue;
 		cm->dirty++;
 		if (dm_regions_in_sync(rg, r->nr)) {
-			KUNIT_FAIL(cm->test, "region %llu lost: in sync %d, in flight %d, unflushed %d\n",
+			KUNIT_FAIL(cm->test, "region %llu lost: sync %d, flight %d, unflushed %d\n",
 				   r->nr, r->in_sync, r->in_flight, r->unflushed);
 			return;
 		}
@@ -318,8 +318,11 @@ static void run_cleaner(struct crash_mirror *cm)
 
 static void create_crash_log(struct crash_mirror *cm)
 {
-	char *argv[] = { "dev", "1024" };
+	char dev[] = "dev", size[] = "1024";
+	char *argv[2];
 
+	argv[0] = dev;
+	argv[1] = size;
 	cm->ti.len = cm->nr_regions * 1024;
 	cm->log = dm_dirty_log_create("disk", &cm->ti, crash_flush_legs, 2, argv);
 	KUNIT_ASSERT_NOT_NULL(cm->test, cm->log);
@@ -519,4 +522,5 @@ static struct kunit_suite dm_log_crash_suite = {
 	.name = "dm_log_crash",
 	.test_cases = dm_log_crash_cases,
 };
+
 kunit_test_suite(dm_log_crash_suite);

@@ -120,9 +120,12 @@ static struct dm_dirty_log *try_create(struct test_mirror *tm, unsigned int argc
 
 static void create_log_sized(struct test_mirror *tm, char *size, const char *sync)
 {
-	char word[8];
-	char *argv[] = { "good", size, word };
+	char dev[] = "good", word[8];
+	char *argv[3];
 
+	argv[0] = dev;
+	argv[1] = size;
+	argv[2] = word;
 	if (sync)
 		strscpy(word, sync, sizeof(word));
 	tm->log = try_create(tm, sync ? 3 : 2, argv);
@@ -269,9 +272,12 @@ static void disk_bad_arguments(struct kunit *test)
 /* 1024 bytes of header and 8 * ceil(10000 / 64) = 1256 of bits: 5 sectors. */
 static void disk_too_small(struct kunit *test)
 {
-	char *argv[] = { "good", "1024" };
+	char dev[] = "good", size[] = "1024";
 	struct test_mirror *tm = test->priv;
+	char *argv[2];
 
+	argv[0] = dev;
+	argv[1] = size;
 	tm->fake->dev.nr_sectors = 4;
 	KUNIT_EXPECT_NULL(test, try_create(tm, 2, argv));
 	KUNIT_EXPECT_FALSE(test, tm->fake->open);
@@ -1059,4 +1065,5 @@ static struct kunit_suite dm_log_disk_suite = {
 	.exit = disk_test_exit,
 	.test_cases = dm_log_disk_cases,
 };
+
 kunit_test_suite(dm_log_disk_suite);

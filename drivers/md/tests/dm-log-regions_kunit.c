@@ -527,17 +527,18 @@ static void model_check(struct model *m)
 		enum dm_region_state state = dm_regions_state(m->rg, r);
 		const struct model_region *mr = &m->region[r];
 		bool safe = mr->in_sync && !mr->marked && !mr->unflushed;
+		bool dirty_now = state == DM_REGION_DIRTY;
 
 		in_sync += mr->in_sync;
 		dirty += state == DM_REGION_DIRTY;
 		idle += state == DM_REGION_IDLE;
 
 		if (dm_regions_in_sync(m->rg, r) != mr->in_sync ||
-		    (state == DM_REGION_DIRTY) != (mr->in_sync && mr->marked) ||
+		    dirty_now != (mr->in_sync && mr->marked) ||
 		    (state == DM_REGION_CLEAN && !safe) ||
 		    /* The crash rule. */
 		    (mr->stable && !safe && committed))
-			KUNIT_FAIL(m->test, "region %llu: state %d, in sync %d, marked %d, unflushed %d, stable %d, committed %d\n",
+			KUNIT_FAIL(m->test, "region %llu: state %d, model %d%d%d%d, committed %d\n",
 				   r, state, mr->in_sync, mr->marked,
 				   mr->unflushed, mr->stable, committed);
 	}
@@ -707,4 +708,5 @@ static struct kunit_suite dm_log_regions_suite = {
 	.name = "dm_log_regions",
 	.test_cases = dm_log_regions_cases,
 };
+
 kunit_test_suite(dm_log_regions_suite);
