@@ -115,7 +115,7 @@ slow_mirror()
 {
 	need_target delay
 	setup 2
-	dm_create slow "0 $LEN delay $(dev leg0) 0 200"
+	dm_create slow "0 $LEN delay $(dev leg0) 0 500"
 	dm_create m "$(mirror_table $LEN "$1" "$(dmdev slow) $(dev leg1)")"
 }
 
@@ -134,7 +134,7 @@ progress()
 		[ "$now" = "$last" ] || seen=$((seen + 1))
 		last=$now
 	done
-	[ "$seen" -ge 3 ] || fail "only $seen steps of progress seen"
+	[ "$seen" -ge 2 ] || fail "only $seen steps of progress seen"
 	wait_until 2 event_after "$events" || fail "no event at the end of the resync"
 	dm_remove m
 	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
