@@ -25,9 +25,9 @@ gib=$((1 << 21))
 export MDADM_NO_UDEV=1
 
 if [ "$mode" = quick ]; then
-	warm=1 window=2 turns=6
+	warm=1 window=2 turns=8
 else
-	warm=2 window=5 turns=12
+	warm=2 window=5 turns=16
 fi
 
 say() { printf '# %5s s: %s\n' "$SECONDS" "$*"; }
@@ -380,7 +380,7 @@ core_and_disk() { # PATTERN SIZE LATENCY BLOCK
 			sleep 0.02
 		done
 	done
-	sleep $((2 * warm)) # they share the CPU
+	sleep $((3 * warm)) # they share the CPU
 	kill -STOP "${fio[@]}"
 
 	for ((turn = 1; turn <= turns; turn++)); do
@@ -511,7 +511,7 @@ measure_full() {
 
 	stock_and_ours 3 uniform 1TiB 1ms 4096
 	stock_and_ours 1 uniform 1TiB 1ms 512
-	stock_and_ours 1 uniform 1TiB instant 4096
+	stock_and_ours 3 uniform 1TiB instant 4096
 	for run in 1 2 3; do
 		for module in stock ours; do
 			use $module

@@ -365,7 +365,7 @@ def draw_all(figures, directory):
     core = line("core-ours", "hot64M", "iops")
     draw(f"{directory}/dm-log-iops.svg", "Mirror speed, log device with 1 ms per request",
          "4 KiB writes per second, queue depth 16",
-         [*lines("iops"), ("core", "no disk log (core), hot 64 MiB", core)], (0, 5), False)
+         [*lines("iops"), ("core", "no disk log (core), hot 64 MiB", core)], (2, 5), False)
 
 
 def main():
