@@ -240,7 +240,7 @@ static void clean_regions(struct disk_log *dl, bool all, bool defer)
 		r = flush_legs(dl);
 	if (r) {
 		if (!dl->legs_failed)
-			DMWARN_LIMIT("disk: cannot flush the legs (error %d): regions stay dirty on %s",
+			DMWARN_LIMIT("disk: cannot flush the legs (error %d): %s stays dirty",
 				     r, dl->dev->name);
 	} else {
 		dm_regions_end_clean(rg, all, defer);

@@ -104,15 +104,16 @@ static unsigned long spread_cells(unsigned long x)
 	return (x | x << 1) & CELL_LOW;
 }
 
-static enum dm_region_state get_cell(const struct dm_regions *rg, u64 region)
+static __always_inline enum dm_region_state
+get_cell(const struct dm_regions *rg, u64 region)
 {
 	unsigned long word = READ_ONCE(rg->cells[region / CELLS_PER_WORD]);
 
 	return word >> (region % CELLS_PER_WORD * CELL_BITS) & CELL_MASK;
 }
 
-static void set_cell(struct dm_regions *rg, u64 region,
-		     enum dm_region_state state)
+static __always_inline void
+set_cell(struct dm_regions *rg, u64 region, enum dm_region_state state)
 {
 	unsigned long *cell = &rg->cells[region / CELLS_PER_WORD];
 	unsigned int shift = region % CELLS_PER_WORD * CELL_BITS;
@@ -124,7 +125,7 @@ static void set_cell(struct dm_regions *rg, u64 region,
 	WRITE_ONCE(*cell, word);
 }
 
-static unsigned long chunk_of(u64 region)
+static __always_inline unsigned long chunk_of(u64 region)
 {
 	return region / DM_REGIONS_PER_CHUNK;
 }
@@ -152,7 +153,7 @@ static unsigned long padding_cells(const struct dm_regions *rg,
 	return ~0UL << used * CELL_BITS;
 }
 
-static bool region_exists(const struct dm_regions *rg, u64 region)
+static __always_inline bool region_exists(const struct dm_regions *rg, u64 region)
 {
 	if (likely(region < rg->nr_regions))
 		return true;
@@ -171,7 +172,8 @@ struct map_guard {
 	bool locked;
 };
 
-static struct map_guard begin_change(struct dm_regions *rg)
+static __always_inline struct map_guard begin_change(struct dm_regions *rg)
+	__acquires(&rg->lock)
 {
 	struct map_guard guard = { };
 
@@ -180,13 +182,18 @@ static struct map_guard begin_change(struct dm_regions *rg)
 	guard.locked = smp_load_acquire(&rg->shared);
 	if (unlikely(guard.locked))
 		raw_spin_lock_irqsave(&rg->lock, guard.flags);
+	else
+		__acquire(&rg->lock);
 	return guard;
 }
 
-static void end_change(struct dm_regions *rg, struct map_guard guard)
+static __always_inline void end_change(struct dm_regions *rg, struct map_guard guard)
+	__releases(&rg->lock)
 {
 	if (unlikely(guard.locked))
 		raw_spin_unlock_irqrestore(&rg->lock, guard.flags);
+	else
+		__release(&rg->lock);
 	preempt_enable();
 }
 
@@ -201,7 +208,8 @@ void dm_regions_share(struct dm_regions *rg)
 {
 	WARN_ON_ONCE(rg->shared);
 	WRITE_ONCE(rg->shared, true);
-	/* A change that missed @shared runs with preemption off: wait it out. */
+	WRITE_ONCE(rg->simple, false);
+	/* A change that missed these runs with preemption off: wait it out. */
 	synchronize_rcu();
 }
 
@@ -215,6 +223,8 @@ void dm_regions_unshare(struct dm_regions *rg)
 {
 	/* The worker's next unlocked change must see all of ours. */
 	smp_store_release(&rg->shared, false);
+	/* The same, where the guard is not used: dm_regions_try_step(). */
+	smp_store_release(&rg->simple, !rg->durable);
 }
 
 /**
@@ -224,7 +234,7 @@ void dm_regions_unshare(struct dm_regions *rg)
  * @state: DM_REGION_NOSYNC or DM_REGION_CLEAN, for all regions
  * @durable: there will be a stable copy
  *
- * Memory: 2 bits per region, 5 bits per chunk of 4096 regions and their
+ * Memory: 2 bits per region, 6 bits per chunk of 4096 regions and their
  * summaries, and if @durable at most 8 KiB more.
  *
  * Context: process context, may sleep.
@@ -242,6 +252,7 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 	raw_spin_lock_init(&rg->lock);
 	rg->nr_regions = nr_regions;
 	rg->durable = durable;
+	rg->simple = !durable;
 
 	rg->nr_cell_words = nr_words;
 	if (rg->nr_cell_words != nr_words ||
@@ -250,7 +261,8 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 	rg->nr_chunks = DIV_ROUND_UP_ULL(nr_words, CHUNK_WORDS);
 
 	r = -ENOMEM;
-	rg->cells = __vmalloc(bytes, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+	/* Random access to large maps: the fewer pages the better. */
+	rg->cells = vmalloc_huge(bytes, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!rg->cells)
 		goto bad;
 	rg->cells[rg->nr_cell_words - 1] |=
@@ -270,6 +282,16 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 			r = dm_log_summary_init(&rg->cleaned[i], rg->nr_chunks);
 		if (r)
 			goto bad;
+
+		rg->unclean = __vmalloc(BITS_TO_LONGS(rg->nr_chunks) *
+					sizeof(unsigned long),
+					GFP_KERNEL | __GFP_NOWARN);
+		if (!rg->unclean) {
+			r = -ENOMEM;
+			goto bad;
+		}
+		memset(rg->unclean, 0xff, BITS_TO_LONGS(rg->nr_chunks) *
+		       sizeof(unsigned long));
 
 		rg->recent_size = nr_regions >= RECENT_MAX_BITS ?
 				  RECENT_MAX_BITS :
@@ -306,22 +328,35 @@ void dm_regions_exit(struct dm_regions *rg)
 	dm_log_summary_exit(&rg->cleaned[1]);
 	dm_log_summary_exit(&rg->pending);
 	dm_log_summary_exit(&rg->idle);
+	vfree(rg->unclean);
 	dm_log_summary_exit(&rg->nosync);
 	vfree(rg->cells);
 	memset(rg, 0, sizeof(*rg));
 }
 
 /* Only durable maps count; dm_regions_try_step() relies on it. */
-static void add_dirty(struct dm_regions *rg, long nr)
+static __always_inline void add_dirty(struct dm_regions *rg, long nr)
 {
 	if (rg->durable)
 		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + nr);
 }
 
-static void pend_chunk(struct dm_regions *rg, unsigned long chunk)
+static __always_inline void pend_chunk(struct dm_regions *rg, unsigned long chunk)
 {
-	if (rg->durable && dm_log_summary_set(&rg->pending, chunk))
+	if (!rg->durable || dm_log_summary_test(&rg->pending, chunk))
+		return;
+	if (dm_log_summary_set(&rg->pending, chunk))
 		WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted + 1);
+}
+
+/* A region of the chunk stops to be clean: the stable copy has to know. */
+static void leave_clean(struct dm_regions *rg, unsigned long chunk)
+{
+	if (!rg->durable)
+		return;
+	if (!test_bit(chunk, rg->unclean))
+		__set_bit(chunk, rg->unclean);
+	pend_chunk(rg, chunk);
 }
 
 /* The chunk is committed, or has to be anyway. */
@@ -358,7 +393,7 @@ static void pend_cleaned(struct dm_regions *rg, struct dm_log_summary *cleaned)
 }
 
 /* All writes to an in-sync region have ended. */
-static void set_idle(struct dm_regions *rg, u64 region)
+static __always_inline void set_idle(struct dm_regions *rg, u64 region)
 {
 	if (!rg->durable) {
 		set_cell(rg, region, DM_REGION_CLEAN);
@@ -369,7 +404,8 @@ static void set_idle(struct dm_regions *rg, u64 region)
 	__set_bit(region & (rg->recent_size - 1), rg->recent[rg->recent_now]);
 	set_cell(rg, region, DM_REGION_IDLE);
 	WRITE_ONCE(rg->nr_idle, rg->nr_idle + 1);
-	dm_log_summary_set(&rg->idle, chunk_of(region));
+	if (!dm_log_summary_test(&rg->idle, chunk_of(region)))
+		dm_log_summary_set(&rg->idle, chunk_of(region));
 }
 
 /* dm_regions_mark(), whatever the state and whoever else is in the map. */
@@ -383,7 +419,7 @@ void dm_regions_mark_slow(struct dm_regions *rg, u64 region)
 	guard = begin_change(rg);
 	switch (get_cell(rg, region)) {
 	case DM_REGION_CLEAN:
-		pend_chunk(rg, chunk_of(region));
+		leave_clean(rg, chunk_of(region));
 		set_cell(rg, region, DM_REGION_DIRTY);
 		add_dirty(rg, 1);
 		break;
@@ -448,7 +484,7 @@ static void lose_sync(struct dm_regions *rg, u64 region)
 		WRITE_ONCE(rg->nr_idle, rg->nr_idle - 1);
 		break;
 	case DM_REGION_CLEAN:
-		pend_chunk(rg, chunk_of(region));
+		leave_clean(rg, chunk_of(region));
 		break;
 	}
 	set_cell(rg, region, DM_REGION_NOSYNC);
@@ -647,6 +683,7 @@ void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits
 	else
 		dm_log_summary_clear(&rg->nosync, chunk);
 	if (rg->durable) {
+		__set_bit(chunk, rg->unclean);
 		dm_log_summary_clear(&rg->idle, chunk);
 		forget_cleaned(rg, chunk);
 		if (dm_log_summary_clear(&rg->pending, chunk))
@@ -705,9 +742,34 @@ static u64 clean_bits(const struct dm_regions *rg, unsigned long w)
 	return bits;
 }
 
+static void image_chunk(struct dm_regions *rg, unsigned long chunk, u64 *bits,
+			unsigned int nr_u64s)
+{
+	unsigned long first = chunk_first_word(chunk);
+	u64 all = U64_MAX;
+	unsigned int i;
+
+	/* Large mirrors have few chunks that are worth a look. */
+	if (rg->nr_nosync == rg->nr_regions) {
+		memset(bits, 0, nr_u64s * sizeof(*bits));
+		return;
+	}
+	if (!test_bit(chunk, rg->unclean)) {
+		memset(bits, 0xff, nr_u64s * sizeof(*bits));
+		return;
+	}
+
+	for (i = 0; i < nr_u64s; i++) {
+		bits[i] = clean_bits(rg, first + i * WORDS_PER_U64);
+		all &= bits[i];
+	}
+	if (all == U64_MAX && nr_u64s == DM_REGIONS_CHUNK_U64S)
+		__clear_bit(chunk, rg->unclean);
+}
+
 /**
  * dm_regions_image() - a chunk's clean bits, as the stable copy should have them
- * @rg: the map
+ * @rg: a durable map
  * @chunk: its number
  * @bits: filled, in the form of dm_regions_load(); bits past the last region
  *	are 0
@@ -719,12 +781,10 @@ void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 		      unsigned int nr_u64s)
 {
 	u64 used = rg->nr_regions - (u64)chunk * DM_REGIONS_PER_CHUNK;
-	unsigned long first = chunk_first_word(chunk);
 	struct map_guard guard = begin_change(rg);
 	unsigned int i;
 
-	for (i = 0; i < nr_u64s; i++)
-		bits[i] = clean_bits(rg, first + i * WORDS_PER_U64);
+	image_chunk(rg, chunk, bits, nr_u64s);
 	end_change(rg, guard);
 
 	/* The cells past the last region are CLEAN; the bits are not. */

@@ -81,14 +81,15 @@ enum dm_region_state {
 /**
  * struct dm_regions - the region map
  * @nr_regions: number of regions, at least 1
- * @nr_chunks: number of chunks, the last one perhaps partly used
- * @durable: there is a stable copy: track pending chunks and idle regions
- *
  * @cells: the states, two bits each; read by anyone without a lock. Cells past
  *	the last region are CLEAN, so that no search finds them.
+ * @simple: a change of state is a change of two bits and nothing else: neither
+ *	@durable nor @shared
+ * @durable: there is a stable copy: track pending chunks and idle regions
+ * @shared: more than one thread changes the map: changes need @lock
+ * @nr_chunks: number of chunks, the last one perhaps partly used
  * @nr_cell_words: length of @cells
  *
- * @shared: more than one thread changes the map: changes need @lock
  * @lock: protects all below and changes of @cells, if @shared. Otherwise the
  *	worker owns them and takes no lock.
  * @nr_nosync: number of NOSYNC regions; read by anyone
@@ -97,6 +98,7 @@ enum dm_region_state {
  * @nr_uncommitted: pending chunks, and those of commits that have not ended;
  *	read by anyone
  * @nosync: chunks that may have a NOSYNC region
+ * @unclean: chunks that may have a region that is not CLEAN
  * @idle: chunks that may have an IDLE region
  * @pending: chunks that have to be committed
  * @cleaned: chunks with regions that became clean in the last
@@ -117,19 +119,20 @@ enum dm_region_state {
  */
 struct dm_regions {
 	u64 nr_regions;
-	unsigned long nr_chunks;
-	bool durable;
-
 	unsigned long *cells;
+	bool simple;
+	bool durable;
+	bool shared;
+	unsigned long nr_chunks;
 	unsigned long nr_cell_words;
 
-	bool shared;
 	raw_spinlock_t lock;
 	u64 nr_nosync;
 	u64 nr_dirty;
 	u64 nr_idle;
 	unsigned long nr_uncommitted;
 	struct dm_log_summary nosync;
+	unsigned long *unclean;
 	struct dm_log_summary idle;
 	struct dm_log_summary pending;
 	struct dm_log_summary cleaned[2];
@@ -184,6 +187,11 @@ static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
 	return DIV_ROUND_UP_ULL(rg->nr_regions, BITS_PER_TYPE(u64));
 }
 
+/*
+ * The functions from here to dm_regions_clear() serve every I/O: they are to be
+ * inline even where the kernel is built for size.
+ */
+
 /**
  * dm_regions_state() - look at one region
  * @rg: the map
@@ -195,8 +203,8 @@ static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
  * Context: any.
  * Return: the state; DM_REGION_NOSYNC for a region that does not exist.
  */
-static inline enum dm_region_state dm_regions_state(const struct dm_regions *rg,
-						    u64 region)
+static __always_inline enum dm_region_state
+dm_regions_state(const struct dm_regions *rg, u64 region)
 {
 	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
 
@@ -214,7 +222,7 @@ static inline enum dm_region_state dm_regions_state(const struct dm_regions *rg,
  * Context: any.
  * Return: true if so; false for a region that does not exist.
  */
-static inline bool dm_regions_in_sync(const struct dm_regions *rg, u64 region)
+static __always_inline bool dm_regions_in_sync(const struct dm_regions *rg, u64 region)
 {
 	return dm_regions_state(rg, region) != DM_REGION_NOSYNC;
 }
@@ -227,7 +235,7 @@ static inline bool dm_regions_in_sync(const struct dm_regions *rg, u64 region)
  * Context: any.
  * Return: true if so; false for a region that does not exist.
  */
-static inline bool dm_regions_is_clean(const struct dm_regions *rg, u64 region)
+static __always_inline bool dm_regions_is_clean(const struct dm_regions *rg, u64 region)
 {
 	return dm_regions_state(rg, region) >= DM_REGION_IDLE;
 }
@@ -235,22 +243,22 @@ static inline bool dm_regions_is_clean(const struct dm_regions *rg, u64 region)
 /*
  * Change a state if that is all there is to it: there is no stable copy to think
  * of, and the worker is alone. Preemption is off so that dm_regions_share() can
- * wait for changes that saw @shared false.
+ * wait for changes that saw @simple true.
  */
-static inline bool dm_regions_try_step(struct dm_regions *rg, u64 region,
-				       enum dm_region_state from,
-				       enum dm_region_state to)
+static __always_inline bool
+dm_regions_try_step(struct dm_regions *rg, u64 region,
+		    enum dm_region_state from, enum dm_region_state to)
 {
 	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
 	unsigned long *cell, word;
 	bool done = false;
 
-	if (rg->durable || unlikely(region >= rg->nr_regions))
+	if (unlikely(region >= rg->nr_regions))
 		return false;
 
 	preempt_disable();
 	/* Pairs with the release in dm_regions_unshare(). */
-	if (likely(!smp_load_acquire(&rg->shared))) {
+	if (likely(smp_load_acquire(&rg->simple))) {
 		cell = &rg->cells[region / DM_REGIONS_PER_WORD];
 		word = *cell;
 		if (likely((word >> shift & DM_REGION_STATE_MASK) == from)) {
@@ -272,7 +280,7 @@ static inline bool dm_regions_try_step(struct dm_regions *rg, u64 region,
  *
  * Context: the worker; does not sleep.
  */
-static inline void dm_regions_mark(struct dm_regions *rg, u64 region)
+static __always_inline void dm_regions_mark(struct dm_regions *rg, u64 region)
 {
 	if (!dm_regions_try_step(rg, region, DM_REGION_CLEAN, DM_REGION_DIRTY))
 		dm_regions_mark_slow(rg, region);
@@ -287,7 +295,7 @@ static inline void dm_regions_mark(struct dm_regions *rg, u64 region)
  *
  * Context: the worker; does not sleep.
  */
-static inline void dm_regions_clear(struct dm_regions *rg, u64 region)
+static __always_inline void dm_regions_clear(struct dm_regions *rg, u64 region)
 {
 	if (!dm_regions_try_step(rg, region, DM_REGION_DIRTY, DM_REGION_CLEAN))
 		dm_regions_clear_slow(rg, region);

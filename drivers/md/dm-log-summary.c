@@ -60,18 +60,6 @@ void dm_log_summary_exit(struct dm_log_summary *summary)
 }
 
 /**
- * dm_log_summary_test() - is a bit set?
- * @summary: the bitmap
- * @bit: below its number of bits
- *
- * Return: true if the bit is set.
- */
-bool dm_log_summary_test(const struct dm_log_summary *summary, unsigned long bit)
-{
-	return test_bit(bit, summary->level[0]);
-}
-
-/**
  * dm_log_summary_set() - set a bit
  * @summary: the bitmap
  * @bit: below its number of bits

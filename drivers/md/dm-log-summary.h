@@ -10,6 +10,7 @@
 #ifndef DM_LOG_SUMMARY_H
 #define DM_LOG_SUMMARY_H
 
+#include <linux/bitops.h>
 #include <linux/types.h>
 
 /* Enough for 2^30 bits on 32-bit machines and 2^36 on 64-bit ones. */
@@ -25,12 +26,24 @@ struct dm_log_summary {
 int dm_log_summary_init(struct dm_log_summary *summary, unsigned long nr_bits);
 void dm_log_summary_exit(struct dm_log_summary *summary);
 
-bool dm_log_summary_test(const struct dm_log_summary *summary, unsigned long bit);
 bool dm_log_summary_set(struct dm_log_summary *summary, unsigned long bit);
 bool dm_log_summary_clear(struct dm_log_summary *summary, unsigned long bit);
 void dm_log_summary_set_all(struct dm_log_summary *summary);
 void dm_log_summary_clear_all(struct dm_log_summary *summary);
 unsigned long dm_log_summary_next(const struct dm_log_summary *summary,
 				  unsigned long from);
+
+/**
+ * dm_log_summary_test() - is a bit set?
+ * @summary: the bitmap
+ * @bit: below its number of bits
+ *
+ * Return: true if the bit is set.
+ */
+static __always_inline bool
+dm_log_summary_test(const struct dm_log_summary *summary, unsigned long bit)
+{
+	return test_bit(bit, summary->level[0]);
+}
 
 #endif /* DM_LOG_SUMMARY_H */
