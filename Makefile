@@ -8,7 +8,7 @@
 KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
-.PHONY: module modules patch deps \
+.PHONY: module modules install uninstall patch deps \
 	check crc-check intree-check kunit selftest demo bench lint docs clean help
 
 ## Build
@@ -18,6 +18,12 @@ module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 
 modules: deps		## dm-log.ko for Debian's 6.12 and 6.1 kernels
 	@scripts/module "$$(scripts/kernel headers 6.12)"
 	@scripts/module "$$(scripts/kernel headers 6.1)"
+
+install: deps		## put dm-log.ko before the stock one (KDIR=..., DESTDIR=...)
+	@scripts/install $(KDIR)
+
+uninstall: deps		## take it away again
+	@scripts/install --remove $(KDIR)
 
 patch: deps		## build/dm-log.patch, for linux-source-6.12
 	@scripts/make-patch
