@@ -83,6 +83,7 @@ is_ours()
 }
 
 # load_modules [DM-LOG-PARAMETER...]
+# shellcheck disable=SC2120 # the tests give them
 load_modules()
 {
 	if [ -n "${DM_LOG_KO:-}" ]; then

@@ -166,6 +166,7 @@ small_count()
 	log_format "$log" 3
 	log_set_header "$log" $LOG_MAGIC 2 20
 	activate
+	# shellcheck disable=SC2046 # one word for each region
 	expect_not_copied "$(without 3 $(all_regions 20 31))"
 	expect_clean_log
 }
