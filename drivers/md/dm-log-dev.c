@@ -179,6 +179,7 @@ struct dm_log_dev *dm_log_dev_open(struct dm_target *ti, const char *path)
 {
 	struct dm_log_bdev *lb;
 	struct block_device *bdev;
+	bool writable;
 	int r;
 
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
@@ -204,12 +205,16 @@ struct dm_log_dev *dm_log_dev_open(struct dm_target *ti, const char *path)
 	}
 
 	bdev = lb->dm_dev->bdev;
+	writable = dm_table_get_mode(ti->table) & BLK_OPEN_WRITE;
+	if (writable && bdev_read_only(bdev))
+		DMWARN("log device '%s' is read-only: expected a writable one, to record regions in",
+		       path);
+
 	lb->dev.ops = &bdev_ops;
 	strscpy(lb->dev.name, lb->dm_dev->name, sizeof(lb->dev.name));
 	lb->dev.nr_sectors = bdev_nr_sectors(bdev);
 	lb->dev.block_sectors = bdev_logical_block_size(bdev) >> SECTOR_SHIFT;
-	lb->dev.read_only = bdev_read_only(bdev) ||
-			    !(dm_table_get_mode(ti->table) & BLK_OPEN_WRITE);
+	lb->dev.read_only = !writable || bdev_read_only(bdev);
 	return &lb->dev;
 
 out_put:

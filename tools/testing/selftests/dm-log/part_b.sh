@@ -220,6 +220,8 @@ read_only_device()
 	before=$(dev_sum "$log" 2048)
 	blockdev --setro "$log"
 	dm_create m "$(mirror "disk 2 $log $RS" "$(dev leg0)" "$(dev leg1)")"
+	dmesg | grep -q "log device '$log' is read-only: expected" ||
+		fail "the kernel log does not say that the log is read-only"
 	wait_sync m
 	write_region m 8 "without a log"
 	expect "log status" D "$(dm_status m | awk '{ print $NF }')"
