@@ -207,7 +207,7 @@ struct dm_log_dev *dm_log_dev_open(struct dm_target *ti, const char *path)
 	bdev = lb->dm_dev->bdev;
 	writable = dm_table_get_mode(ti->table) & BLK_OPEN_WRITE;
 	if (writable && bdev_read_only(bdev))
-		DMWARN("log device '%s' is read-only: expected a writable one, to record regions in",
+		DMWARN("log device '%s' is read-only: expected a writable one to record in",
 		       path);
 
 	lb->dev.ops = &bdev_ops;
