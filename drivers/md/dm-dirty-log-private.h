@@ -10,6 +10,7 @@
 #include <linux/kconfig.h>
 
 struct dm_dirty_log;
+struct kernel_param;
 struct dm_target;
 
 /* Static, except where a test in another file of dm-log calls or stubs it. */
@@ -17,13 +18,16 @@ struct dm_target;
 #define VISIBLE_IF_DM_LOG_KUNIT
 
 int dm_log_request_module(const char *suffix);
-void dm_log_raise_event(struct dm_target *ti);
-void dm_log_disk_run_cleaner(struct dm_dirty_log *log);
+void dm_log_run_cleaner(struct dm_dirty_log *log);
 
 extern unsigned int dm_log_clean_delay_ms;
 extern unsigned int dm_log_max_idle_regions;
 #else
 #define VISIBLE_IF_DM_LOG_KUNIT static
 #endif
+
+void dm_log_raise_event(struct dm_target *ti);
+int dm_log_param_set_bounded(const char *val, const struct kernel_param *kp,
+			     unsigned int max);
 
 #endif /* DM_DIRTY_LOG_PRIVATE_H */

@@ -25,6 +25,7 @@
 #endif
 
 #include "dm-dirty-log-private.h"
+#include "dm-log-cache.h"
 #include "dm-log-types.h"
 
 #define DM_MSG_PREFIX "dirty region log"
@@ -235,6 +236,20 @@ void dm_dirty_log_destroy(struct dm_dirty_log *log)
 EXPORT_SYMBOL(dm_dirty_log_destroy);
 
 /**
+ * dm_log_raise_event() - tell who waits for events that something happened
+ * @ti: the target whose log it happened to
+ *
+ * Context: process context. A seam for tests, which have no table.
+ */
+void dm_log_raise_event(struct dm_target *ti)
+{
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+	KUNIT_STATIC_STUB_REDIRECT(dm_log_raise_event, ti);
+#endif
+	dm_table_event(ti->table);
+}
+
+/**
  * struct dm_log_builtin - a log type that lives in this module
  * @type: what gets registered
  * @init: optional; runs before the type is registered
@@ -250,12 +265,7 @@ struct dm_log_builtin {
 
 static const struct dm_log_builtin dm_log_builtins[] = {
 	{ .type = &dm_log_core_type },
-	{
-		.type = &dm_log_disk_type,
-		.init = dm_log_disk_init,
-		.exit = dm_log_disk_exit,
-		.required = true,
-	},
+	{ .type = &dm_log_disk_type, .required = true },
 };
 
 /* Bit n: dm_log_builtins[n] is registered. Written by init and exit only. */
@@ -294,12 +304,17 @@ static int __init dm_log_init(void)
 {
 	int i, r;
 
+	r = dm_log_cache_module_init();
+	if (r)
+		return r;
+
 	for (i = 0; i < ARRAY_SIZE(dm_log_builtins); i++) {
 		r = start_builtin(&dm_log_builtins[i]);
 		if (!r) {
 			__set_bit(i, &dm_log_builtins_up);
 		} else if (dm_log_builtins[i].required) {
 			stop_builtins();
+			dm_log_cache_module_exit();
 			return r;
 		}
 	}
@@ -309,6 +324,7 @@ static int __init dm_log_init(void)
 static void __exit dm_log_exit(void)
 {
 	stop_builtins();
+	dm_log_cache_module_exit();
 }
 
 module_init(dm_log_init);

@@ -9,9 +9,6 @@
 struct dm_dirty_log_type;
 
 extern struct dm_dirty_log_type dm_log_core_type;
-
 extern struct dm_dirty_log_type dm_log_disk_type;
-int dm_log_disk_init(void);
-void dm_log_disk_exit(void);
 
 #endif /* DM_LOG_TYPES_H */

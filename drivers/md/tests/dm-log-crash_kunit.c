@@ -312,7 +312,7 @@ static int crash_flush_legs(struct dm_target *ti)
 static void run_cleaner(struct crash_mirror *cm)
 {
 	cm->in_cleaner = true;
-	dm_log_disk_run_cleaner(cm->log);
+	dm_log_run_cleaner(cm->log);
 	cm->in_cleaner = false;
 }
 

@@ -550,13 +550,13 @@ static void disk_background_cleaning(struct kunit *test)
 	start_clean(tm);
 	for (i = 0; i < 500; i++)
 		write_region(tm, i * 20);
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 20));
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 20));
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 499 * 20));
 	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 2);
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 2);
 }
 
@@ -616,9 +616,9 @@ static void disk_rewrite_during_clean(struct kunit *test)
 	write_region(tm, 10);
 	write_region(tm, 11);
 	write_region(tm, 12);
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	tm->in_leg_flush = rewrite_in_leg_flush;
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 10));
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 11));
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 12));
@@ -636,13 +636,13 @@ static void disk_max_idle(struct kunit *test)
 		mark(tm, i);
 		clear(tm, i);
 	}
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 3));
 	mark(tm, 50);
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	clear(tm, 50);
 	/* No flush from here: it would wake the real cleaner. */
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_TRUE(test, tm->log->type->is_clean(tm->log, 50));
 
 	/* Not worth a write of its own; a mark takes it along ... */
@@ -661,9 +661,9 @@ static void disk_deferred_clean(struct kunit *test)
 	start_clean(tm);
 	write_region(tm, 3);
 	dm_log_max_idle_regions = 0;
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 3));
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 3));
 	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 1);
 }
@@ -698,7 +698,7 @@ static void disk_gate(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	dm_log_clean_delay_ms = 0;
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	destroy_log(tm);
 	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, writes);
 	KUNIT_EXPECT_EQ(test, tm->fake->nr_reads, reads);
@@ -752,14 +752,14 @@ static void disk_leg_flush_fails(struct kunit *test)
 
 	start_clean(tm);
 	write_region(tm, 1);
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	tm->fail_leg_flushes = 1;
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 1));
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 2));
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	expect_health(tm, 'A');
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 1));
 
 	write_region(tm, 3);
@@ -899,7 +899,7 @@ static void disk_unreadable(struct kunit *test)
 	set_sync(tm, 4, 1);
 	mark(tm, 4);
 	clear(tm, 4);
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	suspend_log(tm);
 	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, 0);
 	KUNIT_EXPECT_MEMEQ(test, before, tm->fake->data, LOG_SECTORS * 512);
@@ -927,7 +927,7 @@ static void disk_readable_again(struct kunit *test)
 	KUNIT_EXPECT_NE(test, flush(tm), 0);
 	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, 0);
 
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 0));
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5000));
@@ -966,7 +966,7 @@ static void disk_unknown_version(struct kunit *test)
 	recover_region(tm, region);
 	KUNIT_EXPECT_EQ(test, sync_count(tm), 1);
 	write_region(tm, region);
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
 	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, 0);
 	KUNIT_EXPECT_MEMEQ(test, before, tm->fake->data, LOG_SECTORS * 512);
@@ -990,7 +990,7 @@ static void disk_read_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, region, 6);
 	recover_region(tm, 6);
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
-	dm_log_disk_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
 	expect_health(tm, 'A');
 
 	/* The table is writable, only the log is not: say so. */
