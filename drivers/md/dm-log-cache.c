@@ -359,6 +359,9 @@ int dm_log_cache_close(struct dm_log_cache *cache)
 	dm_regions_share(rg);
 	clean_regions(cache, true, false);
 	r = dm_log_cache_commit(cache, true);
+	/* Nobody will come back to it: an error that passes shall not remain. */
+	if (r)
+		r = dm_log_cache_commit(cache, true);
 	mutex_lock(&cache->commit_lock);
 	cache->gated = true;
 	mutex_unlock(&cache->commit_lock);

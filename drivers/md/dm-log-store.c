@@ -297,7 +297,14 @@ static int commit_with_header(struct dm_log_store *store)
 	update_header(store);
 	gather_block(store, 0, 0, &nr_extents);
 	r = write_gathered(store, 1, nr_extents);
-	if (!r)
+	if (r)
+		/*
+		 * The old header may vouch for regions that a smaller mirror does
+		 * not have, and that a larger one would believe to be clean. Its
+		 * block may have no chunk of its own that would bring us back.
+		 */
+		dm_regions_pend(store->regions, 0);
+	else
 		store->head_stale = false;
 	return r;
 }

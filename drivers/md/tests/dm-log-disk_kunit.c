@@ -866,6 +866,37 @@ static void disk_header_last(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 9999));
 }
 
+/*
+ * The header of a mirror that has shrunk: as long as the old one is there, a
+ * mirror that grows again would believe what it says of the regions in between.
+ */
+static void disk_shrunk_header_retried(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+	const u64 full = tm->ti.len;
+
+	start_clean(tm);
+	suspend_log(tm);
+	destroy_log(tm);
+
+	tm->ti.len = 4096 * REGION_SECTORS;
+	create_log(tm, NULL);
+	/* No bit has to change: the header is all there is to write. */
+	tm->fake->fail_writes = 1;
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->fake->data[8] | tm->fake->data[9] << 8, NR_REGIONS);
+	/* Also if the last chance to write it has a bad start. */
+	tm->fake->fail_writes = 1;
+	suspend_log(tm);
+	KUNIT_EXPECT_EQ(test, tm->fake->data[8] | tm->fake->data[9] << 8, 4096);
+	destroy_log(tm);
+
+	tm->ti.len = full;
+	create_log(tm, NULL);
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), 4096);
+}
+
 /* B11: a read error is retried; */
 static void disk_read_retried(struct kunit *test)
 {
@@ -1050,6 +1081,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_lost_marks_survive_suspend),
 	KUNIT_CASE(disk_first_write_fails),
 	KUNIT_CASE(disk_header_last),
+	KUNIT_CASE(disk_shrunk_header_retried),
 	KUNIT_CASE(disk_read_retried),
 	KUNIT_CASE(disk_unreadable),
 	KUNIT_CASE(disk_readable_again),
