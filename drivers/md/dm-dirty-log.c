@@ -266,6 +266,13 @@ struct dm_log_builtin {
 static const struct dm_log_builtin dm_log_builtins[] = {
 	{ .type = &dm_log_core_type },
 	{ .type = &dm_log_disk_type, .required = true },
+#if IS_ENABLED(CONFIG_DM_LOG_USERSPACE)
+	{
+		.type = &dm_log_userspace_type,
+		.init = dm_log_userspace_init,
+		.exit = dm_log_userspace_exit,
+	},
+#endif
 };
 
 /* Bit n: dm_log_builtins[n] is registered. Written by init and exit only. */

@@ -268,6 +268,35 @@ void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 }
 
 /**
+ * dm_regions_dirty_image() - which regions of a chunk a write may be in flight in
+ * @rg: a durable map
+ * @chunk: its number
+ * @bits: filled: bit n % 64 of number n / 64 is 1 if the chunk's region n is
+ *	DIRTY or NOSYNC
+ * @nr_u64s: how many numbers are wanted
+ *
+ * Context: the worker or the sharing thread.
+ */
+void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
+			    unsigned int nr_u64s)
+{
+	unsigned long first = chunk_first_word(chunk);
+	unsigned long end = first + chunk_nr_words(rg, chunk);
+	struct map_guard guard = begin_change(rg);
+	unsigned int i;
+
+	memset(bits, 0, nr_u64s * sizeof(*bits));
+	for (i = 0; i < nr_u64s * WORDS_PER_U64 && first + i < end; i++) {
+		unsigned long low = ~(rg->cells[first + i] >> 1) & CELL_LOW;
+
+		if (low)
+			bits[i / WORDS_PER_U64] |= (u64)squeeze_cells(low) <<
+						   (i % WORDS_PER_U64 * CELLS_PER_WORD);
+	}
+	end_change(rg, guard);
+}
+
+/**
  * dm_regions_begin_clean() - start a period of cleaning
  * @rg: the map
  *
@@ -424,6 +453,25 @@ void dm_regions_pend_all(struct dm_regions *rg)
 	dm_log_summary_clear_all(&rg->cleaned[1]);
 	WRITE_ONCE(rg->nr_cleaned, 0);
 	end_change(rg, guard);
+}
+
+/**
+ * dm_regions_pend_unclean() - the stable copy has forgotten what it knew
+ * @rg: a durable map
+ *
+ * Every chunk that may have a region that is not clean has to be committed.
+ *
+ * Context: the worker or the sharing thread, may sleep.
+ */
+void dm_regions_pend_unclean(struct dm_regions *rg)
+{
+	unsigned long chunk = find_first_bit(rg->unclean, rg->nr_chunks);
+
+	while (chunk < rg->nr_chunks) {
+		dm_regions_pend(rg, chunk);
+		chunk = find_next_bit(rg->unclean, rg->nr_chunks, chunk + 1);
+		cond_resched();
+	}
 }
 
 /**

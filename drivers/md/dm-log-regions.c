@@ -252,6 +252,8 @@ void dm_regions_mark_slow(struct dm_regions *rg, u64 region)
 		set_cell(rg, region, DM_REGION_DIRTY);
 		WRITE_ONCE(rg->nr_idle, rg->nr_idle - 1);
 		add_dirty(rg, 1);
+		if (rg->by_region)
+			pend_chunk(rg, chunk_of(region));
 		break;
 	case DM_REGION_DIRTY:
 	case DM_REGION_NOSYNC:
@@ -367,6 +369,44 @@ void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
 	end_change(rg, guard);
 }
 
+/**
+ * dm_regions_recovered() - a region has been recovered that the map did not choose
+ * @rg: a durable map
+ * @region: its number; ignored with a warning if out of range
+ *
+ * For a stable copy that keeps its own account of what is in sync. The region
+ * becomes idle: after the next flush of the legs it may be called clean. Nothing
+ * has to be committed for that.
+ *
+ * Context: the worker; does not sleep.
+ */
+void dm_regions_recovered(struct dm_regions *rg, u64 region)
+{
+	struct map_guard guard;
+
+	if (!region_exists(rg, region))
+		return;
+
+	guard = begin_change(rg);
+	switch (get_cell(rg, region)) {
+	case DM_REGION_NOSYNC:
+		WRITE_ONCE(rg->nr_nosync, rg->nr_nosync - 1);
+		set_idle(rg, region);
+		break;
+	case DM_REGION_CLEAN:
+		__set_bit(chunk_of(region), rg->unclean);
+		set_idle(rg, region);
+		break;
+	case DM_REGION_IDLE:
+		/* Recovered again, so flush the legs again. */
+		__set_bit(region & (rg->recent_size - 1), rg->recent[rg->recent_now]);
+		break;
+	case DM_REGION_DIRTY:
+		break;
+	}
+	end_change(rg, guard);
+}
+
 /* First NOSYNC region of the chunk that is at or after @from and not recovering. */
 static bool next_resync_in_chunk(const struct dm_regions *rg, unsigned long chunk,
 				 u64 from, u64 *region, bool *any)
@@ -438,6 +478,44 @@ bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
 out:
 	end_change(rg, guard);
 	return found;
+}
+
+/**
+ * dm_regions_next_nosync() - find a region that is out of sync
+ * @rg: the map
+ * @from: the region to begin with
+ *
+ * Context: the worker or the sharing thread.
+ * Return: its number, or the number of regions if there is none.
+ */
+u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
+{
+	struct map_guard guard = begin_change(rg);
+	u64 region = rg->nr_regions;
+	unsigned long chunk;
+
+	if (from < rg->nr_regions && rg->nr_nosync) {
+		for (chunk = dm_log_summary_next(&rg->nosync, chunk_of(from));
+		     chunk < rg->nr_chunks && region == rg->nr_regions;
+		     chunk = dm_log_summary_next(&rg->nosync, chunk + 1)) {
+			unsigned long w = max_t(u64, chunk_first_word(chunk),
+						from / CELLS_PER_WORD);
+			unsigned long end = chunk_first_word(chunk) +
+					    chunk_nr_words(rg, chunk);
+
+			for (; w < end && region == rg->nr_regions; w++) {
+				unsigned long found = cells_nosync(rg->cells[w]);
+				u64 first = (u64)w * CELLS_PER_WORD;
+
+				if (from > first)
+					found &= ~0UL << (from - first) * CELL_BITS;
+				if (found)
+					region = first + __ffs(found) / CELL_BITS;
+			}
+		}
+	}
+	end_change(rg, guard);
+	return region;
 }
 
 /**

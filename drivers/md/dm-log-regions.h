@@ -25,7 +25,7 @@
  *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
  *			_has_cleaned(), _uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
- *			_next_resync()
+ *			_next_resync(), _recovered()
  * the worker, or one	everything else
  * other thread between
  * dm_regions_share()
@@ -66,7 +66,7 @@
  * Zeroed memory says NOSYNC: what is not known is dirty.
  *
  * CLEAN -> DIRTY (mark) makes the chunk pending and so has to be committed
- * before the write; IDLE -> DIRTY does not. DIRTY -> IDLE is a clear. IDLE ->
+ * before the write; IDLE -> DIRTY does not, unless @by_region. DIRTY -> IDLE is a clear. IDLE ->
  * CLEAN is the only step that makes a clean bit 1, and only
  * dm_regions_end_clean() takes it, for regions that have been idle since before
  * dm_regions_begin_clean(): the caller flushes the legs between the two.
@@ -86,6 +86,10 @@ enum dm_region_state {
  * @simple: a change of state is a change of two bits and nothing else: neither
  *	@durable nor @shared
  * @durable: there is a stable copy: track pending chunks and idle regions
+ * @by_region: the stable copy is told of regions, not of chunks, and its user
+ *	knows of which: marking an idle region makes its chunk pending, too, and
+ *	the user finds out whether there is anything to tell. Set right after
+ *	dm_regions_init().
  * @shared: more than one thread changes the map: changes need @lock
  * @nr_chunks: number of chunks, the last one perhaps partly used
  * @nr_cell_words: length of @cells
@@ -122,6 +126,7 @@ struct dm_regions {
 	unsigned long *cells;
 	bool simple;
 	bool durable;
+	bool by_region;
 	bool shared;
 	unsigned long nr_chunks;
 	unsigned long nr_cell_words;
@@ -159,6 +164,8 @@ void dm_regions_mark_slow(struct dm_regions *rg, u64 region);
 void dm_regions_clear_slow(struct dm_regions *rg, u64 region);
 void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region);
+void dm_regions_recovered(struct dm_regions *rg, u64 region);
+u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from);
 
 void dm_regions_share(struct dm_regions *rg);
 void dm_regions_unshare(struct dm_regions *rg);
@@ -168,6 +175,8 @@ void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state);
 void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits);
 void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 		      unsigned int nr_u64s);
+void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
+			    unsigned int nr_u64s);
 
 bool dm_regions_begin_clean(struct dm_regions *rg);
 u64 dm_regions_end_clean(struct dm_regions *rg, bool all, bool defer);
@@ -175,6 +184,7 @@ void dm_regions_pend_cleaned(struct dm_regions *rg);
 
 void dm_regions_pend(struct dm_regions *rg, unsigned long chunk);
 void dm_regions_pend_all(struct dm_regions *rg);
+void dm_regions_pend_unclean(struct dm_regions *rg);
 unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from);
 unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
 				     unsigned int nr);
