@@ -167,7 +167,10 @@ claim "log device too small for its bits: EINVAL" '
 	! mirror m "disk 2 /dev/mapper/small 2" 2>/tmp/err &&
 	grep -q "Invalid argument" /tmp/err && dms remove small'
 
-claim "modprobe dm-log-userspace" 'modprobe dm-log-userspace'
+# Ours is a part of dm-log; the kernel's own is there, too, and must not be found.
+claim "modprobe dm-log-userspace" '
+	modprobe dm-log-userspace &&
+	is "${STOCK:+0}" "$(users dm_log_userspace)"'
 claim "a userspace log without a daemon is refused, nothing leaks" '
 	! mirror m "userspace 4 uuid-1 clustered-core $region nosync" 2>/tmp/err &&
 	! dms info m >/dev/null 2>&1'
