@@ -8,6 +8,9 @@
 #   DM_LOG_KO        the dm-log.ko to test; unset: whatever modprobe finds
 #   DM_MIRROR_DIR    directory with dm-region-hash.ko and dm-mirror.ko
 #   DM_LOG_TEST_KO   the third-party log type built from modules/
+#   DM_LOG_USERSPACE_KO  the userspace type, for a dm-log.ko without it
+#   DM_LOG_DISPOSABLE  set where the kernel is thrown away after a failed test:
+#                    do not tidy up after that, since what hangs would hang us
 #   DM_LOG_EXPECT    "ours" or "stock": refuse to test the other one
 #   KTAP_HELPERS     the kernel's ktap_helpers.sh when run outside its tree
 #
@@ -90,6 +93,7 @@ load_modules()
 		insmod "$DM_LOG_KO" "$@" || return
 		insmod "$DM_MIRROR_DIR/dm-region-hash.ko" || return
 		insmod "$DM_MIRROR_DIR/dm-mirror.ko" || return
+		[ -z "${DM_LOG_USERSPACE_KO:-}" ] || insmod "$DM_LOG_USERSPACE_KO" || return
 	else
 		modprobe dm-log "$@" && modprobe dm-mirror || return
 	fi
@@ -103,7 +107,7 @@ unload_modules()
 {
 	local m
 
-	for m in dm-log-test-null dm-mirror dm-region-hash dm-log; do
+	for m in dm-log-test-null dm-log-userspace dm-mirror dm-region-hash dm-log; do
 		module_loaded $m || continue
 		rmmod $m || return
 	done
@@ -524,10 +528,12 @@ run_one()	# FUNCTION DESCRIPTION
 	# Not in an "if": that would switch "set -e" off inside.
 	( set -eu; "$1" )
 	rc=$?
-	remove_devices || rc=1
-	if ! unload_modules; then
-		echo "# rmmod dm-mirror dm-region-hash dm-log fails after the test"
-		rc=1
+	if [ $rc -ne 1 ] || [ -z "${DM_LOG_DISPOSABLE:-}" ]; then
+		remove_devices || rc=1
+		if ! unload_modules; then
+			echo "# rmmod dm-mirror dm-region-hash dm-log fails after the test"
+			rc=1
+		fi
 	fi
 	if kernel_complained; then
 		rc=1
