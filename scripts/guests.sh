@@ -1,0 +1,131 @@
+#!/bin/bash
+# What the scripts share that run selftests in guests and say how they ended. To be
+# sourced with $top, $tests (their directory), $which ("ours" or "stock": the module
+# under test) and $out (where logs go), under "set -eu".
+# shellcheck disable=SC2154 # these
+
+mkdir -p "$out"
+uml=$("$top/scripts/kernel" uml)
+built=$("$top/scripts/module" "$uml")
+helpers=$("$top/scripts/kernel" source)/tools/testing/selftests/kselftest/ktap_helpers.sh
+
+say() { echo "$(basename "$0"): $*" >&2; }
+
+# Told to stop, take everything along that was started. run-uml, when it is, cuts its
+# guest's power; background jobs are deaf to ^C.
+descendants() { # PID
+	local child
+
+	for child in $(pgrep -P "$1"); do
+		descendants "$child"
+		echo "$child"
+	done
+}
+stop_guests() {
+	# shellcheck disable=SC2046 # words
+	kill $(descendants $$) 2>/dev/null || :
+	wait
+}
+trap stop_guests EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+environment() { # WHICH
+	local ko=$built/dm-log.ko
+
+	[ "$1" = ours ] || ko=$uml/drivers/md/dm-log.ko
+	echo "DM_LOG_KO=$ko" "DM_LOG_EXPECT=$1" "DM_MIRROR_DIR=$uml/drivers/md" \
+		"DM_LOG_TEST_KO=$built/dm-log-test-null.ko" "KTAP_HELPERS=$helpers"
+}
+
+# guest WHICH TEST [OPTION...] -- [ARGUMENT...] [NAME=VALUE...]
+# $run is a name for the run where WHICH does not tell it from the others.
+guest() {
+	local variant=$1 test=$2 options=(--kernel-arg loglevel=1 --timeout 300)
+
+	shift 2
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	# shellcheck disable=SC2046 # words
+	scripts/run-uml --results "$out/$test.${run:-$variant}.results" "${options[@]}" \
+		bash "$tests/$test.sh" "$@" $(environment "$variant")
+}
+
+# The result lines of one log, each with its test's name in front. A plan that
+# was not fulfilled is a failure: of the guest that died, on stock of a test that
+# was meant to kill it.
+results() { # TEST
+	awk -v test="$1" -v which="$which" '
+		/^1\.\.[0-9]+/ { planned += substr($1, 4) }
+		/^(not )?ok( |$)/ {
+			failed = /^not/
+			sub(/^(not )?ok *[0-9]* *-? */, "")
+			done++
+			known = which == "stock" && /^B[0-9]+:/
+			if (known && /# SKIP/)
+				print "ok - " test ": " $0
+			else if (known)
+				print (failed ? "ok - " : "not ok - ") test ": " $0 \
+					(failed ? " (stock fails, as described)" : " (stock passes)")
+			else
+				print (failed ? "not ok - " : "ok - ") test ": " $0
+		}
+		/^Kernel panic/ { panic = 1 }
+		/^# exit status/ { status = $NF }
+		END {
+			extra = test == "crash" || test == "differential"
+			if (which == "stock" && panic && (test == "read_error" || test == "huge"))
+				print "ok - " test ": stock panics, as described"
+			else if (panic)
+				print "not ok - " test ": kernel panic"
+			else if (!done)
+				print "not ok - " test ": no result, exit status " status
+			else if (!extra && done != planned)
+				print "not ok - " test ": only " done " of " planned " results"
+		}' "$out/$1.log"
+}
+
+# run_all TEST...: run_test, which the caller defines, with each of them, JOBS at a
+# time (default: all CPUs), then print the results as one TAP document.
+run_all() {
+	local jobs=${JOBS:-$(nproc)} running=0 test start
+
+	say "$which: $*"
+	for test; do
+		if [ "$running" -ge "$jobs" ]; then
+			wait -n || :
+			running=$((running - 1))
+		fi
+		(
+			start=$SECONDS
+			run_test "$test"
+			say "$test done in $((SECONDS - start)) s"
+		) &
+		running=$((running + 1))
+	done
+	wait
+
+	for test; do
+		grep -E '^# ' "$out/$test.log" | grep -vE '^# (took|Totals|exit status)' |
+			sed "s/^# /# $test: /" || :
+		results "$test"
+	done | tee "$out/results" | awk '
+		# Numbered here, because each test counts for itself.
+		/^(not )?ok - / { n++; sub(/ - /, " " n " - ") }
+		{ print }
+		/^ok .*# SKIP/ { skipped++; next }
+		/^ok / { passed++ }
+		/^not ok / { failed++ }
+		END { printf "1..%d\n# %d passed, %d failed, %d skipped\n", n, passed, failed, skipped
+		      exit failed > 0 }'
+}
+
+# logged_test TEST COMMAND...: what run_test is to do with a command's output. Its
+# end is noted, since a guest may die before it says anything.
+logged_test() {
+	local test=$1 rc=0
+
+	shift
+	"$@" >"$out/$test.log" 2>&1 || rc=$?
+	echo "# exit status of $test: $rc" >>"$out/$test.log"
+}
