@@ -222,12 +222,12 @@ restart_idle()	# TYPE
 	kill_cmirrord
 	start_cmirrord
 	begin w write_region m 5 "written after the restart"
-	result w 60
-	wait_until 60 legs_equal || fail "regions differing: $(not_in_sync_legs), status $(dm_status m)"
+	result w $PATIENCE
+	wait_until $PATIENCE legs_equal || fail "regions differing: $(not_in_sync_legs), status $(dm_status m)"
 	expect "read back" "written after the restart" \
 		"$(read_dev "$(dmdev m)" $((5 * RS)) 1 | head -n 1)"
 	begin s wait_sync m
-	result s 60
+	result s $PATIENCE
 	finish "$1"
 }
 
@@ -243,7 +243,7 @@ restart_busy()	# TYPE [WITH-STATUS]
 
 	setup
 	mirror "$1"
-	rm -f $RUN/written
+	: >$RUN/written
 	begin w write_all_the_time
 	wait_until 10 wrote_more 8 || fail "nothing is written"
 	kill_cmirrord
@@ -252,13 +252,14 @@ restart_busy()	# TYPE [WITH-STATUS]
 	[ $# = 1 ] || for n in 5 6 7 8; do begin "s$n" $DMSETUP status "$(dmname m)"; done
 	start_cmirrord
 	n=$(wc -l <$RUN/written)
-	wait_until 60 wrote_more $((n + 8)) || fail "writes do not go on within 60 s"
-	[ $# = 1 ] || for n in 1 2 3 4 5 6 7 8; do result "s$n" 60; done
+	wait_until $PATIENCE wrote_more $((n + 8)) ||
+		fail "writes do not go on within $PATIENCE s"
+	[ $# = 1 ] || for n in 1 2 3 4 5 6 7 8; do result "s$n" $PATIENCE; done
 	touch $RUN/enough
-	result w 60
-	wait_until 60 legs_equal || fail "regions differing: $(not_in_sync_legs), status $(dm_status m)"
+	result w $PATIENCE
+	wait_until $PATIENCE legs_equal || fail "regions differing: $(not_in_sync_legs), status $(dm_status m)"
 	begin s wait_sync m
-	result s 60
+	result s $PATIENCE
 	finish "$1"
 }
 
@@ -285,7 +286,7 @@ frozen_status()	# TYPE
 	freeze
 	begin w write_region m 5 "written while it was frozen"
 	begin s $DMSETUP status "$(dmname m)"
-	result s 45
+	result s $PATIENCE
 	grep -q COM_FAILURE $RUN/job.s.out || fail "status: $(cat $RUN/job.s.out)"
 	! ended w || fail "the write ended without the daemon"
 	thaw
@@ -349,8 +350,8 @@ dead_remove_busy()	# TYPE
 	sleep 1
 	! ended w || fail "the write ended without the daemon"
 	start_cmirrord
-	result w 60
-	wait_until 60 legs_equal || fail "regions differing: $(not_in_sync_legs)"
+	result w $PATIENCE
+	wait_until $PATIENCE legs_equal || fail "regions differing: $(not_in_sync_legs)"
 	kill_cmirrord
 	bounded 60 dm_remove m || fail "the mirror is not removed"
 }
@@ -384,7 +385,7 @@ both restart_asked	"B18: the daemon restarted under writes and status calls"
 both frozen_status	"B20: status of a mirror whose daemon hangs"
 both frozen_kill	"B20: SIGKILL for a status that waits for the daemon"
 
-( set -eu; start_corosync 1 127.0.0.1; echo "$corosync_pid" >$RUN/corosync.pid ) ||
+( set -eu; start_corosync 1 127.0.0.1 ) ||
 	{ echo "Bail out! no corosync"; exit 1; }
 run_tests "${tests[@]}"
-kill "$(cat $RUN/corosync.pid)"
+stop_corosync

@@ -17,6 +17,7 @@
 CMIRRORD=${CMIRRORD:-$(command -v cmirrord)}
 COROSYNC=${COROSYNC:-$(command -v corosync)}
 UUID=$PREFIX-cluster-log
+PATIENCE=45	# seconds; the kernel asks again after 15 s without an answer
 RUN=/run/dm-log-cluster		# inside the guest
 
 need_daemons()
@@ -60,7 +61,7 @@ bounded()
 # Used by everything in the library that looks at a mirror.
 dm_status()
 {
-	bounded 30 $DMSETUP status "$PREFIX-$1"
+	bounded $PATIENCE $DMSETUP status "$PREFIX-$1"
 }
 
 # begin NAME COMMAND...: in the background; ended and result ask for it.
@@ -128,11 +129,16 @@ start_corosync()
 		done
 		echo "}"
 	} >$RUN/corosync.conf
-	node=$1
+	: >$RUN/corosync.log
 	"$COROSYNC" -f -c $RUN/corosync.conf >$RUN/corosync.log 2>&1 &
-	corosync_pid=$!
+	echo $! >$RUN/corosync.pid
 	wait_until 20 corosync_ready ||
 		fail "corosync does not start: $(tail -n 3 $RUN/corosync.log)"
+}
+
+stop_corosync()
+{
+	kill "$(cat $RUN/corosync.pid)"
 }
 
 corosync_ready()
@@ -164,6 +170,7 @@ start_cmirrord()
 	rm -f /run/cmirrord.pid
 	stdbuf -oL "$CMIRRORD" -f >>$RUN/cmirrord.log 2>&1 &
 	echo $! >$RUN/cmirrord.pid
+	disown $! # or the shell comments on its being killed
 	wait_until 10 listens || fail "cmirrord does not start: $(tail -n 3 $RUN/cmirrord.log)"
 }
 
@@ -181,7 +188,6 @@ kill_cmirrord()
 	pid=$(cmirrord_pid)
 	kill -9 "$pid"
 	wait_until 10 gone "$pid" || fail "cmirrord survives a SIGKILL"
-	wait "$pid" 2>/dev/null || :
 }
 
 # It refuses to go while it has a log: what was removed must be known as such.

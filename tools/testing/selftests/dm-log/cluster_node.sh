@@ -1,0 +1,161 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# One node of a cluster, inside a guest: cluster.sh tells it what to do.
+#
+#   cluster_node.sh NODE NODES
+#
+# $RESULTS/order.N is the Nth order, shell commands that may use everything below
+# and in the libraries. What they print is left in $RESULTS/output.N, then their
+# status in $RESULTS/status.N.
+
+. "$(dirname "$0")/dm_log_cluster_lib.sh"
+
+node=$1 nodes=$2
+LEG0=/dev/ubda
+LEG1=/dev/ubdb
+LOG=/dev/ubdc
+subnet=10.83.76	# of a network that exists nowhere else
+
+boot()
+{
+	local n addresses=()
+
+	mkdir -p $RUN
+	kmsg_mark
+	echo "$kmsg_mark" >$RUN/kmsg_mark
+	ip addr add "$subnet.$node/24" dev eth0
+	ip link set eth0 up
+	for ((n = 1; n <= nodes; n++)); do addresses+=("$subnet.$n"); done
+	load_modules
+	[ -n "${DM_LOG_KO:-}" ] || modprobe dm-log-userspace
+	start_corosync "$node" "${addresses[@]}"
+	start_cmirrord
+	# cmirrord wants a name for the log's device, and we want one of the legs
+	# to be late at times.
+	dm_create log "$(linear $LOG 2048)"
+	dm_create slow "$(slow_table 0)"
+}
+
+slow_table()	# DELAY-MS
+{
+	echo "0 $LEN delay $LEG1 0 0 $LEG1 0 $1"
+}
+
+slow()		# DELAY-MS: of writes to the second leg
+{
+	dm_swap slow "$(slow_table "$1")"
+}
+
+mirror()	# TYPE
+{
+	bounded 60 dm_create m \
+		"$(mirror_table $LEN "$(cluster_log "$1")" "$LEG0 $(dmdev slow)" "1 handle_errors")"
+}
+
+# Nothing is known of these disks: legs that differ, and no log.
+new_disks()
+{
+	stamp_legs $LEG0 $LEG1
+	zero_dev $LOG 2048
+}
+
+# The legs as they are, whatever the mirror thinks.
+legs_differ()
+{
+	differing $LEG0 $LEG1
+}
+
+sectors_written()
+{
+	awk '{ print $7 }' "/sys/block/${LEG1#/dev/}/stat"
+}
+
+# A region on its way: on the first leg, not yet on the second.
+half_written()	# REGION TEXT
+{
+	[ "$(text_at $LEG0 "$1")" = "$2" ] && [ "$(text_at $LEG1 "$1")" != "$2" ]
+}
+
+text_at()	# DEVICE REGION
+{
+	read_dev "$1" $(($2 * RS)) 1 | head -n 1
+}
+
+# Write to these regions, again and again, and count.
+write_on()	# REGION...
+{
+	local r
+
+	: >$RUN/written
+	rm -f $RUN/enough
+	while [ ! -e $RUN/enough ]; do
+		for r; do
+			write_region m "$r" "node $node, $RANDOM"
+			echo "$r" >>$RUN/written
+		done
+	done
+}
+
+written()
+{
+	wc -l <$RUN/written
+}
+
+wrote_more()	# THAN
+{
+	[ "$(written)" -gt "$1" ]
+}
+
+recovering()	# NODE
+{
+	[ "$(cmirrord_field recoverer)" = "$1" ] &&
+		[ "$(cmirrord_field recovering_region)" -lt $NR ] 2>/dev/null
+}
+
+# A write into the region that the other node is copying, which takes longer than
+# this test: prints the region.
+write_into_recovery()	# OTHER-NODE
+{
+	local r
+
+	wait_until 20 recovering "$1" || fail "node $1 does not recover anything"
+	r=$(cmirrord_field recovering_region)
+	begin held write_region m "$r" "written during recovery"
+	sleep 2
+	! ended held || fail "the write to region $r was not held back"
+	recovering "$1" && [ "$(cmirrord_field recovering_region)" = "$r" ] ||
+		fail "region $r was not held long enough"
+	echo "$r"
+}
+
+is_dirty()	# REGIONS
+{
+	[ "$(dirty_in_cmirrord)" = "$1" ]
+}
+
+dirty_on_disk()
+{
+	log_dirty $LOG
+}
+
+stop_writing()
+{
+	touch $RUN/enough
+	result w 60
+}
+
+quiet()
+{
+	kmsg_mark=$(cat $RUN/kmsg_mark)
+	! kernel_complained
+}
+
+n=1
+while :; do
+	while [ ! -e "$RESULTS/order.$n" ]; do sleep 0.1; done
+	( set -eu; . "$RESULTS/order.$n" ) >"$RESULTS/output.$n" 2>&1
+	echo $? >"$RESULTS/status.$n.new"
+	mv "$RESULTS/status.$n.new" "$RESULTS/status.$n"
+	n=$((n + 1))
+done
