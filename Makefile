@@ -9,7 +9,7 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall patch deps \
-	check crc-check intree-check kunit selftest demo bench lint docs clean help
+	check crc-check intree-check kunit selftest cluster demo bench lint docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -50,6 +50,9 @@ kunit: deps		## KUnit suites, with the kernel's kunit.py on User-Mode Linux
 
 selftest: deps		## selftests in a booted kernel (User-Mode Linux)
 	@scripts/selftest
+
+cluster: deps		## cluster mirrors, with LVM's cmirrord on one node and on two
+	@scripts/cluster
 
 lint: deps		## checkpatch --strict, sparse, kernel-doc, shellcheck
 	@scripts/lint
