@@ -30,11 +30,24 @@ trap stop_guests EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-environment() { # WHICH
-	local ko=$built/dm-log.ko
+# The daemon of the userspace tests, as kselftest's lib.mk builds it. Another run may
+# be using the last one: exchange it.
+testd=$top/build/dm-log-testd
+${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -isystem "$top/include/uapi" \
+	"$top/$tests/dm-log-testd.c" "$top/$tests/testd-log.c" "$top/$tests/testd-faults.c" \
+	-o "$testd.$$"
+mv "$testd.$$" "$testd"
 
-	[ "$1" = ours ] || ko=$uml/drivers/md/dm-log.ko
-	echo "DM_LOG_KO=$ko" "DM_LOG_EXPECT=$1" "DM_MIRROR_DIR=$uml/drivers/md" \
+environment() { # WHICH
+	local ko=$built/dm-log.ko userspace=''
+
+	# In ours the type is a part of dm-log.
+	if [ "$1" = stock ]; then
+		ko=$uml/drivers/md/dm-log.ko
+		userspace=$uml/drivers/md/dm-log-userspace.ko
+	fi
+	echo "DM_LOG_KO=$ko" "DM_LOG_USERSPACE_KO=$userspace" "DM_LOG_TESTD=$testd" \
+		"DM_LOG_EXPECT=$1" "DM_MIRROR_DIR=$uml/drivers/md" \
 		"DM_LOG_TEST_KO=$built/dm-log-test-null.ko" "KTAP_HELPERS=$helpers"
 }
 
