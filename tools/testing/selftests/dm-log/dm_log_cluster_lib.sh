@@ -6,13 +6,12 @@
 #
 #   CMIRRORD             the daemon; unset: whatever is in $PATH
 #   COROSYNC             the same
-#   DM_LOG_USERSPACE_KO  the module with the userspace type, if it is a module
-#                        of its own
 #
 # A kernel that waits for a daemon may do so for ever: nothing here waits for
 # a process without a bound.
 
 . "$(dirname "${BASH_SOURCE[0]}")/dm_log_lib.sh"
+USERSPACE=y
 
 CMIRRORD=${CMIRRORD:-$(command -v cmirrord)}
 COROSYNC=${COROSYNC:-$(command -v corosync)}

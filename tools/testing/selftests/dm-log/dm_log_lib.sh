@@ -6,9 +6,10 @@
 #
 # Which modules are tested:
 #   DM_LOG_KO        the dm-log.ko to test; unset: whatever modprobe finds
+#   DM_LOG_USERSPACE_KO  the module with the type userspace, if it has its own
+#   DM_LOG_TESTD     the daemon built from dm-log-testd.c; default: beside the tests
 #   DM_MIRROR_DIR    directory with dm-region-hash.ko and dm-mirror.ko
 #   DM_LOG_TEST_KO   the third-party log type built from modules/
-#   DM_LOG_USERSPACE_KO  the userspace type, for a dm-log.ko without it
 #   DM_LOG_DISPOSABLE  set where the kernel is thrown away after a failed test:
 #                    do not tidy up after that, since what hangs would hang us
 #   DM_LOG_EXPECT    "ours" or "stock": refuse to test the other one
@@ -30,6 +31,7 @@ DMSETUP="dmsetup --noudevsync --noudevrules"
 NULLB=/sys/kernel/config/nullb
 PREFIX=dmlt		# every device a test makes is called $PREFIX-something
 PARAMS=/sys/module/dm_log/parameters
+USERSPACE=		# not empty: load the type userspace as well
 
 # The usual mirror: 32 regions of 64 KiB.
 RS=128			# region size, sectors
@@ -91,11 +93,13 @@ load_modules()
 {
 	if [ -n "${DM_LOG_KO:-}" ]; then
 		insmod "$DM_LOG_KO" "$@" || return
+		[ -z "$USERSPACE" ] || [ -z "${DM_LOG_USERSPACE_KO:-}" ] ||
+			insmod "$DM_LOG_USERSPACE_KO" || return
 		insmod "$DM_MIRROR_DIR/dm-region-hash.ko" || return
 		insmod "$DM_MIRROR_DIR/dm-mirror.ko" || return
-		[ -z "${DM_LOG_USERSPACE_KO:-}" ] || insmod "$DM_LOG_USERSPACE_KO" || return
 	else
 		modprobe dm-log "$@" && modprobe dm-mirror || return
+		[ -z "$USERSPACE" ] || modprobe dm-log-userspace || return
 	fi
 	case ${DM_LOG_EXPECT:-} in
 	ours)	is_ours || { echo "# loaded dm-log is not ours"; return 1; } ;;
@@ -107,7 +111,7 @@ unload_modules()
 {
 	local m
 
-	for m in dm-log-test-null dm-log-userspace dm-mirror dm-region-hash dm-log; do
+	for m in dm-log-test-null dm-mirror dm-region-hash dm-log-userspace dm-log; do
 		module_loaded $m || continue
 		rmmod $m || return
 	done
@@ -513,6 +517,10 @@ preflight()
 		{ ktap_skip_all "dm-log is already loaded, its user is in the way"; exit "$KSFT_SKIP"; }
 }
 
+# What a program has to do before and after the devices of a test are removed.
+after_test() { :; }
+after_devices() { :; }
+
 # One test: load, run, take everything down again. A leak is a failure too.
 run_one()	# FUNCTION DESCRIPTION
 {
@@ -529,9 +537,11 @@ run_one()	# FUNCTION DESCRIPTION
 	( set -eu; "$1" )
 	rc=$?
 	if [ $rc -ne 1 ] || [ -z "${DM_LOG_DISPOSABLE:-}" ]; then
+		after_test
 		remove_devices || rc=1
+		after_devices
 		if ! unload_modules; then
-			echo "# rmmod dm-mirror dm-region-hash dm-log fails after the test"
+			echo "# the modules cannot be removed after the test"
 			rc=1
 		fi
 	fi

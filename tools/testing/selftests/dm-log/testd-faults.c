@@ -45,6 +45,7 @@ enum mistake {
 	CLAIM,		/* data_size, whatever is there */
 	LEN,		/* bytes behind cn_msg, 0: none at all, an acknowledgment */
 	ACK,		/* nothing but cn_msg.ack */
+	THEN_RIGHT,	/* the right answer after the wrong one */
 	SECOND_SOCKET,	/* answer from another socket */
 	UNPRIVILEGED,	/* answer from a process without CAP_SYS_ADMIN */
 	NR_MISTAKES
@@ -73,6 +74,7 @@ static const char * const mistake_names[NR_MISTAKES] = {
 	[CLAIM] = "claim",
 	[LEN] = "len",
 	[ACK] = "ack",
+	[THEN_RIGHT] = "then-right",
 	[SECOND_SOCKET] = "second-socket",
 	[UNPRIVILEGED] = "unprivileged",
 };
@@ -358,6 +360,7 @@ static size_t spoil(const struct testd_fault *fault, const struct dm_ulog_reques
 void testd_fault_send(const struct testd_fault *fault, const struct dm_ulog_request *rq,
 		      union testd_message *answer)
 {
+	union testd_message right;
 	struct held *h;
 
 	if (fault->has[FREEZE])
@@ -370,6 +373,7 @@ void testd_fault_send(const struct testd_fault *fault, const struct dm_ulog_requ
 	if (!h)
 		return;
 	h->fault = *fault;
+	memcpy(&right, answer, sizeof(answer->rq) + answer->rq.data_size);
 	h->len = spoil(fault, rq, &answer->rq);
 	h->seq = answer->rq.seq;
 	h->ack = fault->has[ACK] ? fault->number[ACK] : 0;
@@ -384,6 +388,9 @@ void testd_fault_send(const struct testd_fault *fault, const struct dm_ulog_requ
 	}
 	transmit_all(h);
 	free(h);
+	if (fault->has[THEN_RIGHT])
+		testd_send(testd_socket, right.rq.seq, 0, &right,
+			   sizeof(right.rq) + right.rq.data_size);
 	if (fault->has[EXIT_AFTER]) {
 		testd_note("exits");
 		_exit(0);

@@ -1,0 +1,228 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Shared parts of the selftests of the log type userspace: the daemon
+# dm-log-testd, what it was asked, and mirrors whose log it keeps.
+#
+# A line of the trace has the fields
+#	TIME ? TYPE SEQ LUID UUID DATA-SIZE ERROR [NUMBER...|TEXT]	a request
+#	TIME ! TYPE ...							its answer
+#	TIME x TYPE ...							a wrong answer
+#	# TIME ...							anything else
+
+. "$(dirname "$0")/dm_log_lib.sh"
+
+USERSPACE=y
+DM_LOG_TESTD=${DM_LOG_TESTD:-$lib_dir/dm-log-testd}
+if [ ! -x "$DM_LOG_TESTD" ]; then
+	ktap_skip_all "dm-log-testd has not been built, set DM_LOG_TESTD"
+	exit "$KSFT_SKIP"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trace=$work/trace
+control=$work/control
+pids=$work/pids		# of all daemons, for those a failed test left behind
+
+# --- the daemon --------------------------------------------------------------
+
+# testd_start [OPTION...]: it is listening when this returns. Its pid is $testd.
+testd_start()
+{
+	local n
+
+	! is_ours || [ -e $PARAMS/daemon_timeout_s ] || skip "this dm-log has no type userspace"
+	n=$(notes ready)
+	touch "$control"
+	"$DM_LOG_TESTD" --trace "$trace" --control "$control" "$@" &
+	testd=$!
+	disown $testd
+	echo $testd >>"$pids"
+	wait_until 5 noted ready $((n + 1)) || fail "the daemon does not start"
+}
+
+# Kill it, and do not say so.
+testd_kill()	# [SIGNAL]
+{
+	kill "-${1:-KILL}" "$testd"
+	wait_until 5 gone "$testd" || fail "the daemon does not end"
+}
+
+# testd_mistakes [LINE...]: from now on these, see testd-faults.c
+testd_mistakes()
+{
+	local n
+
+	n=$(notes control:)
+	printf '%s\n' "$@" >"$control"
+	kill -HUP "$testd"
+	wait_until 5 noted control: $((n + 1)) || fail "the daemon does not read its control file"
+}
+
+notes()		# WORD: how many notes of the daemon begin with it
+{
+	[ -e "$trace" ] || { echo 0; return; }
+	awk -v w="$1" '$1 == "#" && ($3 == w || $3 == w ",") { n++ } END { print n + 0 }' "$trace"
+}
+
+noted()		# WORD TIMES
+{
+	[ "$(notes "$1")" -ge "$2" ]
+}
+
+# --- the trace ---------------------------------------------------------------
+
+trace_from=1
+
+# What follows is about the trace from here on.
+trace_mark()
+{
+	trace_from=$(($(wc -l <"$trace") + 1))
+}
+
+trace_since()
+{
+	tail -n "+$trace_from" "$trace"
+}
+
+# requests [UUID]: the types since the mark, on one line
+requests()
+{
+	trace_since | awk -v u="${1:-}" '
+		$2 == "?" && (u == "" || $6 == u) { l = l " " $3 }
+		END { print substr(l, 2) }'
+}
+
+# nr_requests TYPE [UUID]
+nr_requests()
+{
+	trace_since | awk -v t="$1" -v u="${2:-}" '
+		$2 == "?" && $3 == t && (u == "" || $6 == u) { n++ } END { print n + 0 }'
+}
+
+requested()	# TYPE [TIMES [UUID]]
+{
+	[ "$(nr_requests "$1" "${3:-}")" -ge "${2:-1}" ]
+}
+
+# The regions that TYPE was about since the mark, sorted, each once.
+regions_of()	# TYPE...
+{
+	trace_since | awk -v types=" $* " '
+		$2 == "?" && index(types, " " $3 " ") { for (i = 9; i <= NF; i++) print $i }' |
+		sort -nu | xargs
+}
+
+# The regions that the daemon holds marked for a log, by its trace: marked and not
+# cleared since, for one luid or (without) for whichever table was last.
+held_regions()	# UUID
+{
+	awk -v u="$1" '
+		$2 != "?" || $6 != u { next }
+		$3 == "MARK_REGION" || $3 == "FLUSH" { for (i = 9; i <= NF; i++) held[$i] }
+		$3 == "CLEAR_REGION" { for (i = 9; i <= NF; i++) delete held[$i] }
+		END { for (r in held) print r }' "$trace" | sort -n | xargs
+}
+
+holds()		# UUID REGION...: at least these
+{
+	local held r
+
+	held=$(held_regions "$1")
+	for r in "${@:2}"; do
+		[[ " $held " == *" $r "* ]] || return 1
+	done
+}
+
+holds_nothing()	# UUID
+{
+	[ -z "$(held_regions "$1")" ]
+}
+
+# --- mirrors -----------------------------------------------------------------
+
+# Two legs with different contents and a log device.
+setup()
+{
+	nullb leg0 2
+	nullb leg1 2
+	nullb log 1
+	legs="$(dev leg0) $(dev leg1)"
+	log=$(dev log)
+	stamp_legs "$(dev leg0)" "$(dev leg1)"
+}
+
+# ulog UUID WORD...: the log's part of a table line
+ulog()
+{
+	echo "userspace $# $*"
+}
+
+# umirror UUID WORD...: a table with the usual mirror
+umirror()
+{
+	mirror_table $LEN "$(ulog "$@")" "$legs"
+}
+
+# The log's part of the status line, after the leg's health.
+log_status()	# NAME
+{
+	dm_status "$1" | awk '{ for (i = 8 + $4; i <= NF; i++) l = l " " $i; print substr(l, 2) }'
+}
+
+# --- bounded -----------------------------------------------------------------
+
+# within SECONDS COMMAND...: run it in the background and give up waiting then,
+# for a process in the kernel may not be killable. Its output is in $work/out.
+within()
+{
+	local limit=$1 pid
+
+	shift
+	"$@" >"$work/out" 2>&1 &
+	pid=$!
+	wait_until "$limit" gone $pid || { echo "# not over after $limit s: $*"; return 124; }
+	wait $pid
+}
+
+# True for a zombie too, which is waiting for us.
+gone()		# PID
+{
+	case $(awk '/^State:/ { print $2 }' "/proc/$1/status" 2>/dev/null) in
+	""|Z)	return 0 ;;
+	esac
+	return 1
+}
+
+# --- the end of a test -------------------------------------------------------
+
+stop_daemons()
+{
+	local p
+
+	[ -e "$pids" ] || return 0
+	for p in $(cat "$pids"); do
+		kill -KILL "$p" 2>/dev/null
+	done
+	rm -f "$pids"
+}
+
+# Whatever is left waiting for a daemon gets one that agrees to everything, so that
+# one failed test does not take the others along.
+after_test()
+{
+	stop_daemons
+	[ -n "$($DMSETUP info -c --noheadings -o name 2>/dev/null | grep "^$PREFIX-")" ] || return
+	printf '%s\n' "CTR error=0" "RESUME error=0" >"$control"
+	"$DM_LOG_TESTD" --trace "$work/rescue" --control "$control" &
+	echo $! >"$pids"
+	disown $!
+}
+
+after_devices()
+{
+	stop_daemons
+	[ -z "${KEEP_TRACES:-}" ] || ! [ -e "$trace" ] || cp "$trace" "$KEEP_TRACES/trace.$KTAP_TESTNO"
+	rm -f "$trace" "$control" "$work/rescue"
+}
