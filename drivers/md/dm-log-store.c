@@ -557,7 +557,8 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
  *
  * If the device cannot be read or is not understood, all regions are out of sync
  * and nothing is written. Except for DM_LOG_ALL_CLEAN: then the bits on the
- * device do not matter, the administrator vouches for the mirror.
+ * device do not matter, the administrator vouches for the mirror. Of a device
+ * that cannot be read the map counts as uncommitted, so that commits fail.
  *
  * Context: process context, may sleep; serialised by the caller. The map is
  * shared.
@@ -578,6 +579,12 @@ int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load)
 		store->io_failed = true;
 		dm_regions_fill(store->regions, load == DM_LOG_ALL_CLEAN ?
 				DM_REGION_CLEAN : DM_REGION_NOSYNC);
+		/*
+		 * The device may say "clean" of any region: no mark is durable,
+		 * not even that of a region which is dirty in the map already.
+		 */
+		if (store->state == DM_LOG_STORE_UNREADABLE)
+			dm_regions_pend_all(store->regions);
 		return r;
 	}
 

@@ -965,6 +965,36 @@ static void disk_readable_again(struct kunit *test)
 	expect_health(tm, 'D');
 }
 
+/*
+ * As long as the log cannot be read it may call any region clean. So no mark is
+ * durable, whatever the map says of the region.
+ */
+static void disk_unreadable_marks(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	put_clean_log(tm);
+	create_log(tm, NULL);
+	tm->fake->fail_reads = 1000;
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+
+	/* Out of sync: one leg is going to be written. */
+	mark(tm, 5);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+
+	/* Recovered, and not clean yet. */
+	recover_region(tm, 6);
+	mark(tm, 6);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, 0);
+
+	tm->fake->fail_reads = 0;
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5));
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 6));
+}
+
 /* B11: nosync is trusted once; not to explain away a later read error. */
 static void disk_unreadable_nosync(struct kunit *test)
 {
@@ -1085,6 +1115,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_read_retried),
 	KUNIT_CASE(disk_unreadable),
 	KUNIT_CASE(disk_readable_again),
+	KUNIT_CASE(disk_unreadable_marks),
 	KUNIT_CASE(disk_unreadable_nosync),
 	KUNIT_CASE(disk_unknown_version),
 	KUNIT_CASE(disk_read_only),
