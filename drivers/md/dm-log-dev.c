@@ -115,7 +115,7 @@ static void issue_write(struct dm_log_bdev *lb, struct dm_log_extent *extent,
 }
 
 static int bdev_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
-		      unsigned int nr)
+		      unsigned int nr, bool preflush)
 {
 	struct dm_log_bdev *lb = to_bdev(dev);
 	struct block_device *bdev = lb->dm_dev->bdev;
@@ -131,6 +131,8 @@ static int bdev_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
 	flush = bdev_write_cache(bdev) && !bdev_fua(bdev);
 	if (!flush)
 		opf |= REQ_FUA;
+	if (preflush)
+		opf |= REQ_PREFLUSH;
 
 	atomic_set(&wave.in_flight, 1);
 	init_completion(&wave.done);

@@ -35,7 +35,8 @@ struct dm_log_extent {
  * @write: Write @nr extents, all at the same time, and wait until they are on
  *	stable storage. Return: 0, or a negative errno. If every extent's error
  *	is 0 then, the writes went well and only the flush that should have made
- *	them durable failed.
+ *	them durable failed. With @preflush, what the device was given earlier,
+ *	by whomever, becomes durable before any of the extents does.
  * @close: Release the device and free @dev.
  *
  * @read and @write sleep, are called by one thread at a time, and must not
@@ -45,7 +46,7 @@ struct dm_log_dev_ops {
 	int (*read)(struct dm_log_dev *dev, sector_t sector,
 		    unsigned int nr_sectors, void *data);
 	int (*write)(struct dm_log_dev *dev, struct dm_log_extent *extents,
-		     unsigned int nr);
+		     unsigned int nr, bool preflush);
 	void (*close)(struct dm_log_dev *dev);
 };
 

@@ -18,7 +18,9 @@
  * Order. A header says how many bits are valid. When a log is begun or grows, the
  * new bits are made durable first, with the old header if they share its block,
  * and the header last, so that a power cut in between leaves the old header, which
- * does not vouch for them. That holds also if a block is torn into sectors.
+ * does not vouch for them. That holds also if a block is torn into sectors. The
+ * header is written at every resume, after a flush of the device: until then the
+ * bits that were read may not be durable.
  */
 
 #include <linux/device-mapper.h>
@@ -205,9 +207,9 @@ static void gather_block(struct dm_log_store *store, u64 block,
 	extent->nr_sectors += store->dev->block_sectors;
 }
 
-/* Write what has been gathered. */
+/* Write what has been gathered; with @preflush after all that was written before. */
 static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
-			  unsigned int nr_extents)
+			  unsigned int nr_extents, bool preflush)
 {
 	bool lost = false;
 	unsigned int i;
@@ -216,7 +218,8 @@ static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
 	for (i = 0; i < nr_extents; i++)
 		store->extents[i].error = 0;
 
-	r = store->dev->ops->write(store->dev, store->extents, nr_extents);
+	r = store->dev->ops->write(store->dev, store->extents, nr_extents,
+				   preflush);
 
 	for (i = 0; i < nr_extents; i++)
 		if (store->extents[i].error)
@@ -258,7 +261,7 @@ static int commit_pending(struct dm_log_store *store)
 			chunk = dm_regions_next_pending(rg, chunk);
 			n++;
 		}
-		wave = write_gathered(store, n, nr_extents);
+		wave = write_gathered(store, n, nr_extents, false);
 		if (!r)
 			r = wave;
 		cond_resched();
@@ -284,7 +287,12 @@ static void update_header(struct dm_log_store *store)
 	record->zero = 0;
 }
 
-/* Commit everything, the header last. */
+/*
+ * Commit everything, the header last. What was read and did not have to change may
+ * still be in the device's cache: somebody else wrote it, or we did and were told
+ * that it failed. It must not be lost once it counts, so flush it before the
+ * header; failing that, write it.
+ */
 static int commit_with_header(struct dm_log_store *store)
 {
 	unsigned int nr_extents = 0;
@@ -296,14 +304,14 @@ static int commit_with_header(struct dm_log_store *store)
 
 	update_header(store);
 	gather_block(store, 0, 0, &nr_extents);
-	r = write_gathered(store, 1, nr_extents);
+	r = write_gathered(store, 1, nr_extents, true);
 	if (r)
 		/*
-		 * The old header may vouch for regions that a smaller mirror does
-		 * not have, and that a larger one would believe to be clean. Its
-		 * block may have no chunk of its own that would bring us back.
+		 * Also if no bit has changed. The old header may vouch for
+		 * regions that a smaller mirror does not have, and that a larger
+		 * one would believe to be clean.
 		 */
-		dm_regions_pend(store->regions, 0);
+		dm_regions_pend_all(store->regions);
 	else
 		store->head_stale = false;
 	return r;

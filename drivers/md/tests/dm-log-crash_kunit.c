@@ -4,16 +4,18 @@
  * may differ is dirty on the log device.
  *
  * A model mirror drives a real disk log at random: writes, failed writes,
- * recovery, cleaning, suspend, reload with another size, failing log writes. It
- * knows which regions' legs may differ: out of sync, a write in flight, or
- * written since the last flush of the legs. At every write to the log device the
- * power fails with every subset of its sectors (a random choice, if they are
- * many) on the medium. Each time the real code reads the log back, and no region
- * whose legs may differ must be in sync.
+ * recovery, cleaning, suspend, reload with another size, failing log I/O. It
+ * knows which regions' legs may differ: failed or never copied, written on one leg
+ * only, a write in flight, or written since the last flush of the legs. During
+ * every write to the log device, and whenever writes to the legs were let go, the
+ * power fails with every subset of the sectors that are not known to be durable (a
+ * random choice, if they are many) on the medium. Each time the real code reads
+ * the log back, and no region whose legs may differ must be in sync.
  */
 
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
+#include <linux/bitops.h>
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
 #include <linux/prandom.h>
@@ -45,8 +47,9 @@ MODULE_PARM_DESC(crash_seed, "KUnit: replay the run with this seed");
  * struct crash_region - the truth about one region
  * @nr: its number
  * @in_sync: the mirror believes its legs to agree
+ * @differ: they don't, or nobody knows
  * @marked: marked and not cleared
- * @held: a write waits for the mark to be durable
+ * @held: a write waits for the log to be flushed
  * @in_flight: a write is in flight
  * @unflushed: the legs may still lose a write that has ended
  * @touched: since the flush of the legs under way has begun
@@ -54,6 +57,7 @@ MODULE_PARM_DESC(crash_seed, "KUnit: replay the run with this seed");
 struct crash_region {
 	u64 nr;
 	bool in_sync;
+	bool differ;
 	bool marked;
 	bool held;
 	bool in_flight;
@@ -98,7 +102,7 @@ static bool exists(const struct crash_mirror *cm, const struct crash_region *r)
 
 static bool may_differ(const struct crash_region *r)
 {
-	return !r->in_sync || r->in_flight || r->unflushed;
+	return r->differ || r->in_flight || r->unflushed;
 }
 
 /* Start the crashed machine on what is on its disk. */
@@ -120,11 +124,37 @@ static void recover_and_check(struct crash_mirror *cm)
 			continue;
 		cm->dirty++;
 		if (dm_regions_in_sync(rg, r->nr)) {
-			KUNIT_FAIL(cm->test, "region %llu lost: sync %d, flight %d, unflushed %d\n",
-				   r->nr, r->in_sync, r->in_flight, r->unflushed);
+			KUNIT_FAIL(cm->test,
+				   "region %llu lost: differ %d, flight %d, unflushed %d\n",
+				   r->nr, r->differ, r->in_flight, r->unflushed);
 			return;
 		}
 	}
+}
+
+/* Any subset. */
+static u64 pick_sectors(struct crash_mirror *cm)
+{
+	return (u64)prandom_u32_state(&cm->rnd) << 32 | prandom_u32_state(&cm->rnd);
+}
+
+/* The medium, with those of the cached sectors that are in @kept. */
+static void put_medium(struct crash_mirror *cm, u64 kept)
+{
+	struct dm_log_fake_dev *fake = cm->fake;
+	unsigned int s;
+
+	memcpy(cm->disk->data, fake->medium, LOG_SECTORS << SECTOR_SHIFT);
+	for (s = 0; s < LOG_SECTORS; s++)
+		if (fake->cached & kept & BIT_ULL(s))
+			memcpy(cm->disk->data + (s << SECTOR_SHIFT),
+			       fake->data + (s << SECTOR_SHIFT), SECTOR_SIZE);
+}
+
+/* Of @nr sectors that may be lost: all subsets if they are few, or some. */
+static unsigned int nr_subsets(unsigned int nr)
+{
+	return nr < 7 ? 1U << nr : MAX_SUBSETS;
 }
 
 /* The power fails while these extents are being written. */
@@ -132,31 +162,48 @@ static void crash_in_write(struct dm_log_fake_dev *fake,
 			   const struct dm_log_extent *extents, unsigned int nr)
 {
 	struct crash_mirror *cm = fake->private;
-	unsigned int i, s, n, sectors = 0, subset, subsets;
+	unsigned int i, s, sectors = 0, subset, subsets;
 	u64 kept;
 
 	for (i = 0; i < nr; i++)
 		sectors += extents[i].nr_sectors;
-	subsets = sectors < 7 ? 1 << sectors : MAX_SUBSETS;
+	subsets = nr_subsets(sectors);
 	cm->writes++;
 
 	for (subset = 0; subset < subsets; subset++) {
+		unsigned int n = 0;
+
 		if (cm->test->status == KUNIT_FAILURE)
 			return;
-		if (sectors < 7)
-			kept = subset;
-		else
-			kept = (u64)prandom_u32_state(&cm->rnd) << 32 |
-			       prandom_u32_state(&cm->rnd);
+		kept = subsets < MAX_SUBSETS ? subset : pick_sectors(cm);
 
-		memcpy(cm->disk->data, fake->data, LOG_SECTORS << SECTOR_SHIFT);
-		for (i = 0, n = 0; i < nr; i++)
+		put_medium(cm, fake->cached ? pick_sectors(cm) : 0);
+		for (i = 0; i < nr; i++)
 			for (s = 0; s < extents[i].nr_sectors; s++, n++)
 				if (kept >> n & 1)
 					memcpy(cm->disk->data +
 					       ((extents[i].sector + s) << SECTOR_SHIFT),
 					       extents[i].data + (s << SECTOR_SHIFT),
 					       SECTOR_SIZE);
+		recover_and_check(cm);
+	}
+}
+
+/* The power fails while nothing is being written. */
+static void crash_at_rest(struct crash_mirror *cm)
+{
+	unsigned int subset, subsets = nr_subsets(hweight64(cm->fake->cached));
+
+	for (subset = 0; subset < subsets; subset++) {
+		u64 kept = 0, cached = cm->fake->cached;
+		unsigned int n;
+
+		if (cm->test->status == KUNIT_FAILURE)
+			return;
+		for (n = 0; cached; cached &= cached - 1, n++)
+			if (subset >> n & 1)
+				kept |= cached & -cached;
+		put_medium(cm, subsets < MAX_SUBSETS ? kept : pick_sectors(cm));
 		recover_and_check(cm);
 	}
 }
@@ -172,27 +219,33 @@ static void ignore_event(struct dm_target *ti)
 
 static void flush_log(struct crash_mirror *cm)
 {
+	bool failed = cm->log->type->flush(cm->log) != 0;
 	int i;
 
 	/* A write is issued only if its mark is known to be durable. */
-	if (cm->log->type->flush(cm->log))
-		return;
 	for (i = 0; i < NR_ACTIVE; i++) {
-		if (cm->region[i].held) {
-			cm->region[i].held = false;
-			cm->region[i].in_flight = true;
-		}
+		struct crash_region *r = &cm->region[i];
+
+		if (!r->held || (failed && r->in_sync))
+			continue;
+		r->held = false;
+		if (r->in_sync)
+			r->in_flight = true;
+		else if (!failed)
+			r->differ = true;
 	}
+	crash_at_rest(cm);
 }
 
 static void start_write(struct crash_mirror *cm, struct crash_region *r)
 {
-	/* Writes to a region out of sync are not marked; its legs differ anyway. */
-	if (!exists(cm, r) || !r->in_sync)
+	if (!exists(cm, r))
 		return;
-	if (!r->marked)
+	/* Out of sync: only one leg will be written, and there is no mark. */
+	if (r->in_sync && !r->marked) {
 		cm->log->type->mark_region(cm->log, r->nr);
-	r->marked = true;
+		r->marked = true;
+	}
 	r->held = true;
 }
 
@@ -211,6 +264,7 @@ static void fail_write(struct crash_mirror *cm, struct crash_region *r)
 		return;
 	end_write(r);
 	r->in_sync = false;
+	r->differ = true;
 	r->marked = false;
 	r->held = false;
 	cm->log->type->set_region_sync(cm->log, r->nr, 0);
@@ -257,8 +311,12 @@ static void recover_regions(struct crash_mirror *cm)
 				cm->log->type->set_region_sync(cm->log, nr, 0);
 				return;
 			}
-			r->unflushed = true;
-			r->touched = true;
+			/* A copy of what was there already cannot be lost. */
+			if (r->differ) {
+				r->unflushed = true;
+				r->touched = true;
+			}
+			r->differ = false;
 			r->in_sync = true;
 		}
 		cm->log->type->clear_region(cm->log, nr);
@@ -342,7 +400,7 @@ static void resume_crash_log(struct crash_mirror *cm)
 			continue;
 		in_sync = cm->log->type->in_sync(cm->log, r->nr, 1);
 		/* A clean shutdown or not: never more than the truth. */
-		if (in_sync && !r->in_sync)
+		if (in_sync && r->differ)
 			KUNIT_FAIL(cm->test, "region %llu came back in sync\n", r->nr);
 		r->in_sync = in_sync;
 		r->marked = false;
@@ -352,6 +410,7 @@ static void resume_crash_log(struct crash_mirror *cm)
 
 static void suspend_and_resume(struct crash_mirror *cm)
 {
+	u64 old_nr_regions = cm->nr_regions;
 	int i;
 
 	cm->log->type->presuspend(cm->log);
@@ -381,12 +440,26 @@ static void suspend_and_resume(struct crash_mirror *cm)
 		create_crash_log(cm);
 		/* What is not part of the mirror any more has no say. */
 		for (i = 0; i < NR_ACTIVE; i++)
-			if (!exists(cm, &cm->region[i]))
+			if (!exists(cm, &cm->region[i])) {
 				cm->region[i].in_sync = false;
+				cm->region[i].differ = true;
+			}
 	}
 	/* A header that cannot be written yet is written later, but last. */
 	if (!pick(cm, 8))
 		cm->fake->fail_writes = 1;
+	/*
+	 * But if a mirror has become smaller and the device did not hear of it,
+	 * there is nothing to stop it from vouching for what is gone.
+	 */
+	if (cm->nr_regions < old_nr_regions) {
+		cm->fake->fail_reads = 0;
+		cm->fake->fail_writes = 0;
+		cm->fake->fail_flushes = 0;
+	} else if (!pick(cm, 8)) {
+		/* Unreadable until the cleaner tries again. */
+		cm->fake->fail_reads = 3 + pick(cm, 6);
+	}
 	resume_crash_log(cm);
 	cm->fake->fail_writes = 0;
 }
@@ -409,6 +482,7 @@ static void crash_step(struct crash_mirror *cm)
 		break;
 	case 8:
 		cm->fake->fail_flushes = 1;
+		cm->fake->fua = pick(cm, 2);
 		break;
 	default:
 		worker_pass(cm);
@@ -461,6 +535,8 @@ static void choose_active(struct crash_mirror *cm)
 		while (find_region(cm, nr))
 			nr = pick(cm, LARGE);
 		cm->region[i].nr = nr;
+		/* The mirror is new. */
+		cm->region[i].differ = true;
 	}
 }
 

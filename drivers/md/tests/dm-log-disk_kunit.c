@@ -809,7 +809,11 @@ static void disk_flush_fails(struct kunit *test)
 	KUNIT_EXPECT_NE(test, flush(tm), 0);
 	expect_health(tm, 'F');
 	KUNIT_EXPECT_EQ(test, tm->nr_events, 1);
+	KUNIT_EXPECT_NE(test, tm->fake->cached, 0);
+	/* What may have been lost is written again. */
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->fake->cached, 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 7));
 }
 
 /* What a failing device did not store must not come back clean at a resume. */
@@ -895,6 +899,35 @@ static void disk_shrunk_header_retried(struct kunit *test)
 	create_log(tm, NULL);
 	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
 	KUNIT_EXPECT_EQ(test, sync_count(tm), 4096);
+}
+
+/*
+ * What a resume reads may be in the device's cache only: LVM or a table before
+ * this one wrote it. It counts from now on, so it must be durable.
+ */
+static void disk_resume_flushes(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	put_clean_log(tm);
+	tm->fake->cached = ~0ULL >> (64 - LOG_SECTORS);
+	tm->fake->fua = true;
+	create_log(tm, NULL);
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->fake->cached, 0);
+	KUNIT_EXPECT_MEMEQ(test, tm->fake->medium, tm->fake->data, LOG_SECTORS * 512);
+	/* One round trip: what changed nowhere is not written. */
+	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, 1);
+	destroy_log(tm);
+
+	/* If that fails no mark counts before all of it has been written. */
+	tm->fake->cached = ~0ULL >> (64 - LOG_SECTORS);
+	tm->fake->fail_writes = 2;
+	create_log(tm, NULL);
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->fake->cached, 0);
 }
 
 /* B11: a read error is retried; */
@@ -1112,6 +1145,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_first_write_fails),
 	KUNIT_CASE(disk_header_last),
 	KUNIT_CASE(disk_shrunk_header_retried),
+	KUNIT_CASE(disk_resume_flushes),
 	KUNIT_CASE(disk_read_retried),
 	KUNIT_CASE(disk_unreadable),
 	KUNIT_CASE(disk_readable_again),

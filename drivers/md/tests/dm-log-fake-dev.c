@@ -4,6 +4,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/bits.h>
 #include <linux/blk_types.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>
@@ -47,13 +48,27 @@ static void apply(struct dm_log_fake_dev *fake, const struct dm_log_extent *exte
 {
 	unsigned int s;
 
-	for (s = 0; s < extent->nr_sectors; s += step)
+	for (s = 0; s < extent->nr_sectors; s += step) {
 		memcpy(fake->data + ((extent->sector + s) << SECTOR_SHIFT),
 		       extent->data + (s << SECTOR_SHIFT), SECTOR_SIZE);
+		fake->cached |= BIT_ULL(extent->sector + s);
+	}
+}
+
+/* The sectors, as far as the cache has them, reach the medium. */
+static void flush_sectors(struct dm_log_fake_dev *fake, u64 first, u64 nr)
+{
+	u64 s;
+
+	for (s = first; s < first + nr; s++) {
+		memcpy(fake->medium + (s << SECTOR_SHIFT),
+		       fake->data + (s << SECTOR_SHIFT), SECTOR_SIZE);
+		fake->cached &= ~BIT_ULL(s);
+	}
 }
 
 static int fake_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
-		      unsigned int nr)
+		      unsigned int nr, bool preflush)
 {
 	struct dm_log_fake_dev *fake = to_fake(dev);
 	bool fail = use_up(&fake->fail_writes);
@@ -62,6 +77,11 @@ static int fake_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
 
 	fake->nr_writes++;
 	fake->nr_extents += nr;
+	if (preflush && !fail) {
+		if (fake->before_write)
+			fake->before_write(fake, NULL, 0);
+		flush_sectors(fake, 0, dev->nr_sectors);
+	}
 	if (fake->before_write)
 		fake->before_write(fake, extents, nr);
 
@@ -86,7 +106,14 @@ static int fake_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
 	}
 	if (!r && use_up(&fake->fail_flushes))
 		r = -EIO;
-	return r;
+	if (r)
+		return r;
+
+	if (!fake->fua)
+		flush_sectors(fake, 0, dev->nr_sectors);
+	for (i = 0; i < nr; i++)
+		flush_sectors(fake, extents[i].sector, extents[i].nr_sectors);
+	return 0;
 }
 
 static void fake_close(struct dm_log_dev *dev)
@@ -105,6 +132,16 @@ static void free_data(void *data)
 	vfree(data);
 }
 
+static u8 *alloc_data(struct kunit *test, u64 nr_sectors)
+{
+	u8 *data = vmalloc(nr_sectors << SECTOR_SHIFT);
+
+	KUNIT_ASSERT_NOT_NULL(test, data);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_data, data), 0);
+	memset(data, RUBBISH, nr_sectors << SECTOR_SHIFT);
+	return data;
+}
+
 /* A device full of rubbish; freed with the test. */
 struct dm_log_fake_dev *dm_log_fake_dev_new(struct kunit *test, u64 nr_sectors,
 					    unsigned int block_sectors)
@@ -113,11 +150,9 @@ struct dm_log_fake_dev *dm_log_fake_dev_new(struct kunit *test, u64 nr_sectors,
 
 	fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, fake);
-	fake->data = vmalloc(nr_sectors << SECTOR_SHIFT);
-	KUNIT_ASSERT_NOT_NULL(test, fake->data);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_data,
-							fake->data), 0);
-	memset(fake->data, RUBBISH, nr_sectors << SECTOR_SHIFT);
+	KUNIT_ASSERT_LE(test, nr_sectors, BITS_PER_TYPE(fake->cached));
+	fake->data = alloc_data(test, nr_sectors);
+	fake->medium = alloc_data(test, nr_sectors);
 
 	fake->dev.ops = &fake_ops;
 	strscpy(fake->dev.name, "259:7", sizeof(fake->dev.name));

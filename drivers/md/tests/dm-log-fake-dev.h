@@ -16,26 +16,34 @@ struct kunit;
 /**
  * struct dm_log_fake_dev - the device and its knobs
  * @dev: what the code under test sees
- * @data: the device's contents
+ * @data: the device's contents, as a read shows them
+ * @medium: what a power cut leaves of them, but for the sectors in @cached
+ * @cached: bitmap of sectors whose contents may be on the medium or not yet
  * @open: opened and not closed yet
  * @fail_reads: that many reads fail, with rubbish in the buffer
  * @fail_writes: that many writes fail; whether they change @data is @torn
- * @fail_flushes: of that many writes all arrive, but are not made durable
+ * @fail_flushes: of that many writes all arrive, but are not made durable: they
+ *	are in the device's cache until a later write is
+ * @fua: a write makes itself durable and nothing that is older
  * @torn: a failing write changes every other sector
  * @nr_reads: reads so far, failed ones included
  * @nr_writes: calls of write so far, failed ones included
  * @nr_extents: extents they had
  * @sectors_written: sectors they had
- * @before_write: optional; called before @data changes
+ * @before_write: optional; called before @data changes; with no extents before the
+ *	cache is flushed
  * @private: for @before_write
  */
 struct dm_log_fake_dev {
 	struct dm_log_dev dev;
 	u8 *data;
+	u8 *medium;
+	u64 cached;
 	bool open;
 	unsigned int fail_reads;
 	unsigned int fail_writes;
 	unsigned int fail_flushes;
+	bool fua;
 	bool torn;
 	u64 nr_reads;
 	u64 nr_writes;
