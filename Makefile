@@ -9,7 +9,8 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall patch deps \
-	check crc-check intree-check kunit selftest cluster demo bench lint docs clean help
+	check crc-check intree-check kunit kunit-kasan kunit-kcsan selftest cluster \
+	demo bench lint docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -59,6 +60,13 @@ lint: deps		## checkpatch --strict, sparse, kernel-doc, shellcheck
 
 docs: deps		## build/docs, with Sphinx; any warning fails
 	@scripts/docs
+
+## Not part of check: each builds a kernel of its own, 10 to 20 minutes the first time
+kunit-kasan: deps	## KUnit suites on x86_64 with KASAN, UBSAN and lockdep
+	@scripts/kunit --kasan
+
+kunit-kcsan: deps	## KUnit suites on x86_64 with KCSAN
+	@scripts/kunit --kcsan
 
 ## Other
 deps:			## install missing Debian packages (all targets do)
