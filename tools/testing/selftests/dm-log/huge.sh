@@ -64,6 +64,42 @@ on_disk()
 		tail -c +1025 | head -c $((NR / 8)) | tr -d '\377' | wc -c)"
 }
 
+# Two bits a region and one percent, buffers for I/O included.
+memory()	# "LOG ARGUMENTS"
+{
+	local bytes
+
+	dm_create m "$(mirror_table $LEN "$1" "$(dev leg0) $(dev leg1)")"
+	bytes=$(awk '/\[dm_log\]/ { n += $2 } END { print n + 0 }' /proc/vmallocinfo)
+	echo "# $bytes bytes for $NR regions"
+	[ "$bytes" -ge $((NR / 4)) ] || fail "$bytes bytes cannot be all"
+	[ "$bytes" -le $((NR / 4 * 101 / 100)) ] || fail "$bytes bytes for $NR regions"
+	dm_remove m
+}
+
+# Enough for the buffers not to matter.
+fewer_regions()
+{
+	NR=$((1 << 28))
+	LEN=$((RS * NR))
+	setup 600
+}
+
+memory_core()
+{
+	fewer_regions
+	memory "core 2 $RS nosync"
+}
+
+memory_disk()
+{
+	fewer_regions
+	nullb log 33
+	memory "disk 3 $(dev log) $RS nosync"
+}
+
 run_tests \
+	memory_core "B45: core: 2 bits of memory for a region" \
+	memory_disk "B45: disk: 2 bits of memory for a region" \
 	on_core "B9: core: regions above 2^31 are resynchronised" \
 	on_disk "B9: disk: more than 2^31 regions"

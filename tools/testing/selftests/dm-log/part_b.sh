@@ -234,6 +234,41 @@ read_only_device()
 		"$(differing "$(dev leg0)" "$(dev leg1)")"
 }
 
+# What the kernel counted for the log device: sectors written, and flushes.
+log_ios()
+{
+	awk '{ print $7, $16 }' "/sys/block/${log#/dev/}/stat"
+}
+
+# A mark is durable after one round trip: the log device is told to write through
+# its cache, or flushed once if it cannot. At a resume it is flushed, too, since
+# what is read there may have been written only a moment ago.
+one_round_trip()	# FUA FLUSHES
+{
+	local before after
+
+	nullb leg0 2
+	nullb leg1 2
+	nullb log 1 cache_size=1 fua="$1"
+	log_format "$log"
+	clean_delay 3600000
+	before=$(log_ios)
+	dm_create m "$(mirror "disk 2 $log $RS" "$(dev leg0)" "$(dev leg1)")"
+	sleep 0.3
+	after=$(log_ios)
+	[ "${after#* }" -gt "${before#* }" ] || fail "log not flushed at resume"
+	before=$after
+	write_region m 3
+	after=$(log_ios)
+	expect "sectors written to the log" 1 $((${after% *} - ${before% *}))
+	expect "flushes of the log" "$2" $((${after#* } - ${before#* }))
+	expect "dirty regions" 3 "$(log_dirty "$log")"
+	dm_remove m
+}
+
+fua() { one_round_trip 1 0; }
+no_fua() { one_round_trip 0 1; }
+
 run_tests \
 	late_write	"B1: no write to the log from a table that was replaced" \
 	failed_region_disk "B2: disk nosync: a region that lost a leg is copied after resume" \
@@ -244,4 +279,6 @@ run_tests \
 	no_retry_disk	"disk: a failed copy is retried at the next resume only (B28)" \
 	too_large	"B35: region size 2^32 + 1024 is refused" \
 	read_only	"B36: a read-only table does not write its log" \
-	read_only_device "B36: a read-only log device is read and not written"
+	read_only_device "B36: a read-only log device is read and not written" \
+	fua		"B43: a mark is one write with FUA" \
+	no_fua		"B43: a mark is one write and one flush without FUA"
