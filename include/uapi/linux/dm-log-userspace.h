@@ -44,13 +44,21 @@
  * request was taken over, not that it has been carried out.
  *
  * @error is 0 or a *negative* errno. An answer whose payload is larger than what
- * the request type allows is an error (-ENOSPC), and nothing of it is used.
+ * the request type allows is an error (-ENOSPC), and nothing of it is used; so is a
+ * smaller one where the type demands a number. An answer that belongs to another
+ * request than the one with its seq is not heard; luid may be 0 in it.
  *
  * **Retries.** A request that is not answered for 15 seconds is sent again with
  * another seq; the daemon must be prepared to carry out a request twice. -EAGAIN
- * in a short answer asks for that at once. If no process listens, CTR, DTR,
- * PRESUSPEND, POSTSUSPEND and RESUME fail with -ESRCH; for the others the kernel
- * waits for a daemon, introduces the log to it with CTR and RESUME, and goes on.
+ * asks for that at once. If no process listens, CTR, DTR, PRESUSPEND, POSTSUSPEND
+ * and RESUME fail with -ESRCH; for the others the kernel waits for a daemon.
+ *
+ * **Restarts.** A daemon that was started later than the log does not know it: the
+ * kernel notices by an error, by the address of the sender, or because the old
+ * socket was closed. It sends GET_REGION_SIZE; if that is answered with an error,
+ * CTR (after DTR, if CTR is answered with an error) and, for a log that is live,
+ * RESUME; then MARK_REGION and FLUSH for all regions that it holds marked. Then the
+ * request is repeated. Do not answer for a log that you do not know.
  *
  * **Identity.** @uuid names the log and is the same on all nodes that share it.
  * @luid tells instances on one node apart: while a table is replaced, two exist
@@ -72,8 +80,9 @@
  * Request: a string of up to data_size characters: the target's length in sectors,
  *	and the words of the table line that follow the uuid (and the word
  *	integrated_flush, which the kernel keeps to itself), separated by single
- *	blanks. Not NUL-terminated the first time; a repetition for a new daemon
- *	includes the NUL.
+ *	blanks. Not NUL-terminated; earlier kernels include a NUL when they repeat
+ *	it for a new daemon. Repeated for a log that was live before, it lacks a
+ *	sync or nosync at its end: the daemon goes on with the log that it finds.
  * Answer: empty, or the NUL-terminated name of the device that holds the log, as
  *	a path or "major:minor", of at most 128 bytes. The kernel opens it on
  *	behalf of the table, so that it shows up as a dependency and cannot go
@@ -183,8 +192,9 @@
  * Answer: empty.
  *
  * Sent by the worker, before FLUSH. The writes are issued after that FLUSH has been
- * answered. Marking a region that is marked changes nothing. Not sent for a log
- * that was made with integrated_flush, see there.
+ * answered. Marking a region that is marked changes nothing. Not sent again while the
+ * region stays marked. Not sent for a log that was made with integrated_flush, see
+ * there.
  */
 #define DM_ULOG_MARK_REGION		10
 
@@ -194,9 +204,10 @@
  * Request: __u64[], data_size / 8 regions, 1 to 32 of them.
  * Answer: empty. The short form will do: nothing depends on when it is done.
  *
- * Sent by the worker. Also for regions that were recovered and never marked. The
- * stored bit may become clean only if the region is in sync and no other node has
- * it marked.
+ * Sent some time after the last write to the regions, when their legs have been
+ * flushed, and followed by a FLUSH. Also for regions that were recovered and never
+ * marked. The stored bit may become clean only if the region is in sync and no other
+ * node has it marked.
  */
 #define DM_ULOG_CLEAR_REGION		11
 
