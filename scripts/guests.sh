@@ -11,8 +11,8 @@ helpers=$("$top/scripts/kernel" source)/tools/testing/selftests/kselftest/ktap_h
 
 say() { echo "$(basename "$0"): $*" >&2; }
 
-# Told to stop, take everything along that was started. run-uml, when it is, cuts its
-# guest's power; background jobs are deaf to ^C.
+# Told to stop, take everything along that was started, and wait for it. run-uml, when
+# it is told, cuts its guest's power; background jobs are deaf to ^C.
 descendants() { # PID
 	local child
 
@@ -22,9 +22,17 @@ descendants() { # PID
 	done
 }
 stop_guests() {
-	# shellcheck disable=SC2046 # words
-	kill $(descendants $$) 2>/dev/null || :
-	wait
+	local pids pid deadline=$((SECONDS + 30))
+
+	trap '' INT TERM
+	pids=$(descendants $$)
+	# shellcheck disable=SC2086 # words
+	kill $pids 2>/dev/null || :
+	for pid in $pids; do
+		while [ $SECONDS -lt $deadline ] && [ -e "/proc/$pid/exe" ]; do
+			sleep 0.1
+		done
+	done
 }
 trap stop_guests EXIT
 trap 'exit 130' INT

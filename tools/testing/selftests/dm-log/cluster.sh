@@ -19,6 +19,7 @@
 nets=("" "$1" "$2")
 here=$(dirname "$(readlink -f "$0")")
 disks=$OUT/disks
+rm -f "$OUT"/node[12]/pid # of another run: such a number may be anybody's now
 
 # --- nodes -------------------------------------------------------------------
 
@@ -43,11 +44,26 @@ power_cut()	# NODE
 	pid=$(cat "$OUT/node$1/pid")
 	kill "$pid"
 	wait_until 20 off "$pid" || fail "node $1 survives its power cut"
+	rm "$OUT/node$1/pid"
 }
 
-off()		# PID
+# However this ends, nothing goes on without it.
+power_off_all()
 {
-	! kill -0 "$1" 2>/dev/null
+	local pid
+
+	trap '' TERM
+	for pid in $(cat "$OUT"/node[12]/pid 2>/dev/null); do
+		kill "$pid" 2>/dev/null || continue
+		wait_until 20 off "$pid" || echo "# process $pid survives"
+	done
+}
+trap power_off_all EXIT
+trap 'exit 143' TERM
+
+off()		# PID; one that nobody has waited for yet has no program any more
+{
+	[ ! -e "/proc/$1/exe" ]
 }
 
 # on NODE COMMAND ARGUMENT...: what it prints, and its status
@@ -260,5 +276,4 @@ for type in disk core; do
 	run returned	"$type: the killed node returns, nothing is copied, both write"
 	run removed	"$type: removal on both nodes leaves nothing dirty"
 done
-for node in 1 2; do ( power_cut $node ); done 2>/dev/null
 ktap_finished

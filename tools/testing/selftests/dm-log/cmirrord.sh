@@ -356,18 +356,21 @@ dead_remove_busy()	# TYPE
 	bounded 60 dm_remove m || fail "the mirror is not removed"
 }
 
-# both FUNCTION DESCRIPTION: "core: ..." and "disk: ...", a "B4: ..." stays first
+# add TYPE FUNCTION DESCRIPTION: as "TYPE: ...", a "B4: ..." stays first
 tests=()
-both()
+add()
 {
-	local t d
+	local d="$1: $3"
 
-	for t in core disk; do
-		eval "${1}_$t() { $1 $t; }"
-		d="$t: $2"
-		[[ $2 != B[0-9]*:* ]] || d="${2%%:*}: $t:${2#*:}"
-		tests+=("${1}_$t" "$d")
-	done
+	eval "${2}_$1() { $2 $1; }"
+	[[ $3 != B[0-9]*:* ]] || d="${3%%:*}: $1:${3#*:}"
+	tests+=("${2}_$1" "$d")
+}
+
+both()		# FUNCTION DESCRIPTION
+{
+	add core "$@"
+	add disk "$@"
 }
 
 both lines		"table and status lines"
@@ -380,7 +383,8 @@ both reload		"reloads while writing lose nothing"
 both frozen_short	"a daemon stopped for 3 s only makes writes wait"
 both dead_remove	"removal without the daemon"
 both restart_idle	"B4: the daemon restarted while nothing is written"
-both restart_busy	"B17: the daemon restarted under writes"
+add core restart_busy	"B27: the daemon restarted under writes"
+add disk restart_busy	"B17: the daemon restarted under writes"
 both restart_asked	"B18: the daemon restarted under writes and status calls"
 both frozen_status	"B20: status of a mirror whose daemon hangs"
 both frozen_kill	"B20: SIGKILL for a status that waits for the daemon"

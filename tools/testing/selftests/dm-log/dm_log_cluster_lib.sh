@@ -163,9 +163,11 @@ cmirrord_pid()
 	cat $RUN/cmirrord.pid
 }
 
-# By lines, or what it says of its logs would come in blocks of 4096 bytes.
+# One that a failed test left is in the way. Its output by lines, or what it says of
+# its logs would come in blocks of 4096 bytes.
 start_cmirrord()
 {
+	[ ! -e $RUN/cmirrord.pid ] || gone "$(cmirrord_pid)" || kill_cmirrord
 	rm -f /run/cmirrord.pid
 	stdbuf -oL "$CMIRRORD" -f >>$RUN/cmirrord.log 2>&1 &
 	echo $! >$RUN/cmirrord.pid
