@@ -74,7 +74,9 @@ enum us_wait {
  * @busy: regions that another node recovers, and until when to believe it
  * @write_region: the region of the write that the worker is sorting
  * @cleared_region: the region that was cleared last
- * @gave_up: a write was sorted without asking the daemon: it must not be issued
+ * @gave_up: a write was sorted without an answer of the daemon: it must not be
+ *	issued
+ * @unanswered: somebody gave up waiting in this pass
  * @hint: regions below are in sync, says the daemon
  * @sync_count: its last answer, for the worker, until @sync_count_until
  * @in_sync_map: insync_cache: regions known to be in sync; or NULL
@@ -119,6 +121,7 @@ struct us_log {
 	u64 write_region;
 	u64 cleared_region;
 	bool gave_up;
+	bool unanswered;
 	u64 hint;
 	u64 sync_count;
 	unsigned long sync_count_until;

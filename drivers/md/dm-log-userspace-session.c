@@ -155,6 +155,10 @@ static void report_answer(struct us_log *us)
 
 static unsigned long wait_limit_ms(struct us_log *us, enum us_wait wait)
 {
+	/* Whoever listens is not the daemon that we knew. */
+	if (READ_ONCE(us->lost))
+		return SILENT_MS;
+
 	switch (wait) {
 	case US_WAIT_WORKER:
 		return us_given_up(us) ? SILENT_MS : RESEND_MS;

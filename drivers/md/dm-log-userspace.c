@@ -41,6 +41,8 @@
 #define BUSY_MS			250
 /* How long the worker believes a count of regions that are not all in sync. */
 #define SYNC_COUNT_MS		100
+/* How often a question is repeated that was answered with an error. */
+#define IN_SYNC_TRIES		3
 /* How long a suspend waits for the worker to get answers. */
 #define SUSPEND_WAIT_MS		15000
 
@@ -493,16 +495,24 @@ static void note_sync(struct us_log *us, u64 region, bool in_sync)
  */
 static int in_sync_unknown(struct us_log *us, u64 region)
 {
+	us->unanswered = true;
 	if (us->write_region != region)
 		return 0;
 	us->gave_up = true;
 	return 1;
 }
 
+/* There may be many I/Os, and giving up takes time: once for all in a pass. */
+static bool need_not_ask(struct us_log *us)
+{
+	return us->unanswered && us_given_up(us);
+}
+
 static int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 {
 	struct us_log *us = to_us_log(log);
 	struct dm_log_answer *answer;
+	unsigned int tries = 0;
 	bool in_sync;
 	int r;
 
@@ -518,7 +528,12 @@ static int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 	if (answer && answer->known & DM_LOG_SYNC_KNOWN)
 		return (answer->known & DM_LOG_IN_SYNC) != 0;
 
-	r = ask_bool(us, DM_ULOG_IN_SYNC, region, &in_sync, US_WAIT_WORKER);
+	if (need_not_ask(us))
+		return in_sync_unknown(us, region);
+	/* A daemon that errs may do so once only. */
+	do {
+		r = ask_bool(us, DM_ULOG_IN_SYNC, region, &in_sync, US_WAIT_WORKER);
+	} while (r && ++tries < IN_SYNC_TRIES && !us_given_up(us));
 	if (r)
 		in_sync = in_sync_unknown(us, region);
 	else
@@ -601,10 +616,15 @@ static int us_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 	if (answer->known & DM_LOG_REMOTE_IDLE)
 		return 0;
 
+	if (need_not_ask(us)) {
+		us->gave_up = true;
+		return 0;
+	}
 	r = ask_remote_recovering(us, region, &recovering);
 	if (r) {
 		if (!us_given_up(us))
 			return 1;
+		us->unanswered = true;
 		us->gave_up = true;
 		return 0;
 	}
@@ -758,6 +778,7 @@ static int us_flush(struct dm_dirty_log *log)
 
 	dm_log_answers_new_pass(&us->answers);
 	us->write_region = NO_REGION;
+	us->unanswered = false;
 
 	if (READ_ONCE(us->stale) || READ_ONCE(us->replay) ||
 	    READ_ONCE(us->nosync_owed))
