@@ -36,7 +36,7 @@
 /* A process that asks a daemon which is known not to answer. */
 #define SILENT_MS		(1 * MSEC_PER_SEC)
 /* An undelivered message is tried again after a time that grows up to this. */
-#define BACKOFF_MAX_MS		(2 * MSEC_PER_SEC)
+#define BACKOFF_MAX_MS		250U
 /* A live daemon with a full socket buffer gets this long to read from it. */
 #define OVERRUN_MS		(1 * MSEC_PER_SEC)
 
