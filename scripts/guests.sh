@@ -5,7 +5,9 @@
 # shellcheck disable=SC2154 # these
 
 mkdir -p "$out"
-uml=$("$top/scripts/kernel" uml)
+# $UML_KERNEL: empty, or "debug" for the one with all the checkers, which is slow.
+uml=$("$top/scripts/kernel" uml "${UML_KERNEL-}")
+guest_timeout=${UML_KERNEL:+900}
 built=$("$top/scripts/module" "$uml")
 helpers=$("$top/scripts/kernel" source)/tools/testing/selftests/kselftest/ktap_helpers.sh
 
@@ -62,7 +64,7 @@ environment() { # WHICH
 # guest WHICH TEST [OPTION...] -- [ARGUMENT...] [NAME=VALUE...]
 # $run is a name for the run where WHICH does not tell it from the others.
 guest() {
-	local variant=$1 test=$2 options=(--kernel-arg loglevel=1 --timeout 300)
+	local variant=$1 test=$2 options=(--kernel-arg loglevel=1 --timeout "${guest_timeout:-300}")
 
 	shift 2
 	while [ "$1" != -- ]; do options+=("$1"); shift; done
