@@ -311,11 +311,13 @@ static int check_known_size(const struct us_log *us, u64 sectors)
 /* It has our marks from its disk, or not at all: give them again. */
 static void forget_daemon(struct us_log *us)
 {
+	WRITE_ONCE(us->generation, us->generation + 1);
+	/* Pairs with the barrier in is_outdated(). */
+	smp_mb();
+	WRITE_ONCE(us->hint, 0);
 	if (us->in_sync_map)
 		us_zero_map(us->in_sync_map, us->cache.common.args.nr_regions);
-	WRITE_ONCE(us->hint, 0);
 	WRITE_ONCE(us->replay, true);
-	WRITE_ONCE(us->generation, us->generation + 1);
 }
 
 static int reconnect_locked(struct us_log *us, enum us_wait wait)

@@ -468,7 +468,27 @@ static int us_is_clean(struct dm_dirty_log *log, region_t region)
 	return clean;
 }
 
-static void note_sync(struct us_log *us, u64 region, bool in_sync)
+/*
+ * What is remembered for longer than a pass must come from the daemon that is there.
+ * Another thread may have found a new one while this answer was on its way: then
+ * forget_daemon() has been here, or comes after the question whether it has.
+ */
+static bool is_outdated(struct us_log *us, unsigned int generation)
+{
+	/* Pairs with the barrier in forget_daemon(). */
+	smp_mb();
+	return READ_ONCE(us->generation) != generation;
+}
+
+static void note_hint(struct us_log *us, u64 hint, unsigned int generation)
+{
+	WRITE_ONCE(us->hint, hint);
+	if (is_outdated(us, generation))
+		WRITE_ONCE(us->hint, 0);
+}
+
+static void note_sync(struct us_log *us, u64 region, bool in_sync,
+		      unsigned int generation)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
 
@@ -480,8 +500,11 @@ static void note_sync(struct us_log *us, u64 region, bool in_sync)
 			clear_bit(region, us->in_sync_map);
 		return;
 	}
-	if (us->in_sync_map)
+	if (us->in_sync_map) {
 		set_bit(region, us->in_sync_map);
+		if (is_outdated(us, generation))
+			clear_bit(region, us->in_sync_map);
+	}
 	/* A write of ours had failed, and another node has recovered it. */
 	if (dm_regions_state(rg, region) == DM_REGION_NOSYNC)
 		dm_regions_set_sync(rg, region, true);
@@ -511,8 +534,8 @@ static bool need_not_ask(struct us_log *us)
 static int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 {
 	struct us_log *us = to_us_log(log);
+	unsigned int generation = READ_ONCE(us->generation), tries = 0;
 	struct dm_log_answer *answer;
-	unsigned int tries = 0;
 	bool in_sync;
 	int r;
 
@@ -537,7 +560,7 @@ static int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 	if (r)
 		in_sync = in_sync_unknown(us, region);
 	else
-		note_sync(us, region, in_sync);
+		note_sync(us, region, in_sync, generation);
 	if (answer)
 		answer->known |= DM_LOG_SYNC_KNOWN | (in_sync ? DM_LOG_IN_SYNC : 0);
 	return in_sync;
@@ -562,6 +585,7 @@ static void note_busy(struct us_log *us, u64 region)
 
 static int ask_remote_recovering(struct us_log *us, u64 region, bool *recovering)
 {
+	unsigned int generation = READ_ONCE(us->generation);
 	u64 nr_regions = us->cache.common.args.nr_regions;
 	__u64 question = region;
 	struct {
@@ -581,7 +605,7 @@ static int ask_remote_recovering(struct us_log *us, u64 region, bool *recovering
 		return protocol_error(us, DM_ULOG_IS_REMOTE_RECOVERING,
 				      answer.in_sync_hint,
 				      "a hint of not more than the number of regions");
-	WRITE_ONCE(us->hint, answer.in_sync_hint);
+	note_hint(us, answer.in_sync_hint, generation);
 	*recovering = answer.is_recovering;
 	return 0;
 }
@@ -639,6 +663,7 @@ static int us_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 static region_t us_get_sync_count(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
+	unsigned int generation = READ_ONCE(us->generation);
 	u64 nr_regions = us->cache.common.args.nr_regions;
 	/* The other caller is a process that wants the status. */
 	bool worker = current->flags & PF_WQ_WORKER;
@@ -657,7 +682,7 @@ static region_t us_get_sync_count(struct dm_dirty_log *log)
 		return 0;
 
 	if (count == nr_regions)
-		WRITE_ONCE(us->hint, nr_regions);
+		note_hint(us, nr_regions, generation);
 	if (worker && count < nr_regions) {
 		us->sync_count = count;
 		us->sync_count_until = jiffies + msecs_to_jiffies(SYNC_COUNT_MS);
@@ -696,7 +721,7 @@ static int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 				      "a region of the mirror");
 
 	/* The mirror asks next whether it is in sync. */
-	note_sync(us, work.r, false);
+	note_sync(us, work.r, false, 0);
 	answer = dm_log_answers_get(&us->answers, work.r);
 	if (answer)
 		answer->known = DM_LOG_SYNC_KNOWN;
@@ -727,6 +752,7 @@ static void us_set_region_sync(struct dm_dirty_log *log, region_t region,
 	 * failed and the mirror does not care: readable, but not clean.
 	 */
 	bool recovered = in_sync && us->cleared_region == region;
+	unsigned int generation = READ_ONCE(us->generation);
 	int r;
 
 	if (!region_exists(us, region)) {
@@ -740,7 +766,7 @@ static void us_set_region_sync(struct dm_dirty_log *log, region_t region,
 	if (answer)
 		answer->known = DM_LOG_SYNC_KNOWN | (in_sync ? DM_LOG_IN_SYNC : 0);
 	if (!in_sync) {
-		note_sync(us, region, false);
+		note_sync(us, region, false, 0);
 		/* Its mark is never cleared: it stays dirty until recovered. */
 		if (dm_regions_state(rg, region) != DM_REGION_CLEAN)
 			dm_regions_set_sync(rg, region, false);
@@ -759,7 +785,7 @@ static void us_set_region_sync(struct dm_dirty_log *log, region_t region,
 	}
 
 	if (in_sync)
-		note_sync(us, region, true);
+		note_sync(us, region, true, generation);
 	if (recovered) {
 		/* To be cleared after the next flush of the legs. */
 		set_bit(region, us->maybe);
