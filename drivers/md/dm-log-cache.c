@@ -200,7 +200,8 @@ static void run_cleaner(struct work_struct *work)
 	WRITE_ONCE(cache->hurry, false);
 
 	/* The worker of an idle mirror does not run: see to the rest here. */
-	if (dm_regions_nr_idle(rg) || cache->ops->has_more(cache))
+	if ((dm_regions_nr_idle(rg) && cache->ops->may_clean(cache)) ||
+	    cache->ops->has_more(cache))
 		dm_log_cache_tend(cache, max(READ_ONCE(dm_log_clean_delay_ms), AGAIN_MS));
 }
 
@@ -390,6 +391,9 @@ int dm_log_cache_flush(struct dm_log_cache *cache)
 		} else if (READ_ONCE(cache->live) &&
 			   mutex_trylock(&cache->clean_lock)) {
 			clean_regions(cache, true, false);
+			/* An idle mirror has no next pass to try again in. */
+			if (cache->legs_failed)
+				dm_log_cache_tend(cache, AGAIN_MS);
 			mutex_unlock(&cache->clean_lock);
 			cleaned = true;
 		}

@@ -50,7 +50,7 @@ struct dm_log_cache;
  * @tend: Optional. Called by the cleaner before it does anything, without locks.
  *	Return: 0, or the milliseconds after which to come back because the
  *	stable copy cannot be used now.
- * @may_clean: May regions become clean in the stable copy? Under @clean_lock.
+ * @may_clean: May regions become clean in the stable copy? Any context.
  * @has_more: Is there something that only a further run of the cleaner, or a
  *	flush, would bring to the stable copy? Any context.
  */

@@ -265,7 +265,8 @@ static int disk_resume(struct dm_dirty_log *log)
 	dm_log_cache_unlock(&dl->cache);
 
 	dm_log_cache_start(&dl->cache);
-	if (dl->store.state == DM_LOG_STORE_UNREADABLE)
+	/* An idle mirror has no worker that would try again. */
+	if (r && dl->store.state != DM_LOG_STORE_FOREIGN)
 		dm_log_cache_tend(&dl->cache, RETRY_MS);
 	return r;
 }
