@@ -394,6 +394,23 @@ static void disk_lvm_header(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sync_count(tm), 0);
 }
 
+/* B14: counts that are small or negative if they are cut to 32 or 31 bits. */
+static void disk_large_count(struct kunit *test)
+{
+	static const u64 counts[] = { BIT_ULL(32), BIT_ULL(31), BIT_ULL(63) + 1 };
+	struct test_mirror *tm = test->priv;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		put_clean_log(tm);
+		dm_log_fake_dev_header(tm->fake, MAGIC, 2, counts[i]);
+		create_log(tm, NULL);
+		KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+		KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS);
+		destroy_log(tm);
+	}
+}
+
 /* A3: what a mirror grows by is dirty, also if it had been there before. */
 static void disk_grow_and_shrink(struct kunit *test)
 {
@@ -1122,6 +1139,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_load),
 	KUNIT_CASE(disk_version_1),
 	KUNIT_CASE(disk_lvm_header),
+	KUNIT_CASE(disk_large_count),
 	KUNIT_CASE(disk_grow_and_shrink),
 	KUNIT_CASE(disk_other_region_size),
 	KUNIT_CASE(disk_stale_record),
