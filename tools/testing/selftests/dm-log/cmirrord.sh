@@ -347,22 +347,6 @@ dead_remove()	# TYPE
 	[ "$1" = core ] || log_on_disk_is_clean
 }
 
-# The same with a write that cannot end.
-dead_remove_busy()	# TYPE
-{
-	setup
-	mirror "$1"
-	kill_cmirrord
-	begin w write_region m 5 "written without a daemon"
-	sleep 1
-	! ended w || fail "the write ended without the daemon"
-	start_cmirrord
-	result w $PATIENCE
-	wait_until $PATIENCE legs_equal || fail "regions differing: $(not_in_sync_legs)"
-	kill_cmirrord
-	bounded 60 dm_remove m || fail "the mirror is not removed"
-}
-
 # add TYPE FUNCTION DESCRIPTION: as "TYPE: ...", a "B4: ..." stays first
 tests=()
 add()
