@@ -45,7 +45,7 @@ enum mistake {
 	CLAIM,		/* data_size, whatever is there */
 	LEN,		/* bytes behind cn_msg, 0: none at all, an acknowledgment */
 	ACK,		/* nothing but cn_msg.ack */
-	THEN_RIGHT,	/* the right answer after the wrong one */
+	THEN_RIGHT,	/* the right answer so many milliseconds after the wrong one */
 	SECOND_SOCKET,	/* answer from another socket */
 	UNPRIVILEGED,	/* answer from a process without CAP_SYS_ADMIN */
 	NR_MISTAKES
@@ -248,18 +248,29 @@ static void send_unprivileged(const struct held *h)
 
 static void transmit(const struct held *h)
 {
+	static int second = -1;
 	int fd = testd_socket;
 
 	if (h->fault.has[UNPRIVILEGED]) {
 		send_unprivileged(h);
 		return;
 	}
-	if (h->fault.has[SECOND_SOCKET])
-		fd = testd_open_socket(false);
+	if (h->fault.has[SECOND_SOCKET]) {
+		/* Not closed again: to the kernel that would be a daemon that ends. */
+		if (second < 0)
+			second = testd_open_socket(false);
+		fd = second;
+	}
 	if (testd_send(fd, h->seq, h->ack, &h->answer, h->len))
 		testd_note("send: %s", strerror(errno));
-	if (fd != testd_socket)
-		close(fd);
+}
+
+/* Hold it back for so many milliseconds. */
+static void hold(struct held *h, long long ms)
+{
+	h->due = now_ms() + ms;
+	h->next = held;
+	held = h;
 }
 
 static void transmit_all(struct held *h)
@@ -360,8 +371,7 @@ static size_t spoil(const struct testd_fault *fault, const struct dm_ulog_reques
 void testd_fault_send(const struct testd_fault *fault, const struct dm_ulog_request *rq,
 		      union testd_message *answer)
 {
-	union testd_message right;
-	struct held *h;
+	struct held *h, *right;
 
 	if (fault->has[FREEZE])
 		frozen = true;
@@ -370,10 +380,14 @@ void testd_fault_send(const struct testd_fault *fault, const struct dm_ulog_requ
 		return;
 	}
 	h = calloc(1, sizeof(*h));
-	if (!h)
-		return;
+	right = calloc(1, sizeof(*right));
+	if (!h || !right)
+		_exit(1);
+	right->answer = *answer;
+	right->seq = answer->rq.seq;
+	right->len = sizeof(answer->rq) + answer->rq.data_size;
+
 	h->fault = *fault;
-	memcpy(&right, answer, sizeof(answer->rq) + answer->rq.data_size);
 	h->len = spoil(fault, rq, &answer->rq);
 	h->seq = answer->rq.seq;
 	h->ack = fault->has[ACK] ? fault->number[ACK] : 0;
@@ -381,16 +395,15 @@ void testd_fault_send(const struct testd_fault *fault, const struct dm_ulog_requ
 	/* "x", so that nobody takes it for an answer. */
 	testd_trace('x', fault->type, &answer->rq);
 	if (fault->has[DELAY]) {
-		h->due = now_ms() + fault->number[DELAY];
-		h->next = held;
-		held = h;
-		return;
+		hold(h, fault->number[DELAY]);
+	} else {
+		transmit_all(h);
+		free(h);
 	}
-	transmit_all(h);
-	free(h);
 	if (fault->has[THEN_RIGHT])
-		testd_send(testd_socket, right.rq.seq, 0, &right,
-			   sizeof(right.rq) + right.rq.data_size);
+		hold(right, fault->number[THEN_RIGHT]);
+	else
+		free(right);
 	if (fault->has[EXIT_AFTER]) {
 		testd_note("exits");
 		_exit(0);

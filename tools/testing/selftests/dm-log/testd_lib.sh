@@ -27,7 +27,16 @@ pids=$work/pids		# of all daemons, for those a failed test left behind
 
 # --- the daemon --------------------------------------------------------------
 
-# testd_start [OPTION...]: it is listening when this returns. Its pid is $testd.
+# testd_spawn [OPTION...]: its pid is $testd. It may not be listening yet.
+testd_spawn()
+{
+	"$DM_LOG_TESTD" --trace "$trace" --control "$control" "$@" &
+	testd=$!
+	disown $testd	# "wait" is not to wait for it, nor bash to say what became of it
+	echo $testd >>"$pids"
+}
+
+# testd_start [OPTION...]: it is listening when this returns.
 testd_start()
 {
 	local n
@@ -35,18 +44,14 @@ testd_start()
 	! is_ours || [ -e $PARAMS/daemon_timeout_s ] || skip "this dm-log has no type userspace"
 	n=$(notes ready)
 	touch "$control"
-	"$DM_LOG_TESTD" --trace "$trace" --control "$control" "$@" &
-	testd=$!
-	disown $testd
-	echo $testd >>"$pids"
+	testd_spawn "$@"
 	wait_until 5 noted ready $((n + 1)) || fail "the daemon does not start"
 }
 
-# Kill it, and do not say so.
 testd_kill()	# [SIGNAL]
 {
 	kill "-${1:-KILL}" "$testd"
-	wait_until 5 gone "$testd" || fail "the daemon does not end"
+	until gone "$testd"; do sleep 0.01; done
 }
 
 # testd_mistakes [LINE...]: from now on these, see testd-faults.c
@@ -142,14 +147,15 @@ holds_nothing()	# UUID
 
 # --- mirrors -----------------------------------------------------------------
 
+log=$(dev log)
+legs="$(dev leg0) $(dev leg1)"
+
 # Two legs with different contents and a log device.
 setup()
 {
 	nullb leg0 2
 	nullb leg1 2
 	nullb log 1
-	legs="$(dev leg0) $(dev leg1)"
-	log=$(dev log)
 	stamp_legs "$(dev leg0)" "$(dev leg1)"
 }
 
@@ -189,10 +195,11 @@ within()
 # True for a zombie too, which is waiting for us.
 gone()		# PID
 {
-	case $(awk '/^State:/ { print $2 }' "/proc/$1/status" 2>/dev/null) in
-	""|Z)	return 0 ;;
-	esac
-	return 1
+	local stat
+
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+	stat=${stat##*) }
+	[ "${stat:0:1}" = Z ]
 }
 
 # --- the end of a test -------------------------------------------------------
@@ -223,6 +230,7 @@ after_test()
 after_devices()
 {
 	stop_daemons
-	[ -z "${KEEP_TRACES:-}" ] || ! [ -e "$trace" ] || cp "$trace" "$KEEP_TRACES/trace.$KTAP_TESTNO"
+	# Where there is a place for results, to find out what went wrong.
+	! [ -e "$trace" ] || ! [ -d "${RESULTS:-}" ] || cp "$trace" "$RESULTS/trace.$KTAP_TESTNO"
 	rm -f "$trace" "$control" "$work/rescue"
 }
