@@ -1,0 +1,687 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Faults of the type userspace that this one replaces, each named by its number in
+# the list they were collected in. Most are about a daemon that is restarted, hangs
+# or answers nonsense.
+
+# shellcheck source-path=SCRIPTDIR source=testd_lib.sh
+. "$(dirname "$0")/testd_lib.sh"
+
+# A mirror with equal legs, in sync, with a log on disk. What differs afterwards is
+# a fault.
+start()		# [WORD...]: of the log, behind the uuid
+{
+	setup
+	fill_dev "$(dev leg1)" $LEN "leg 0"
+	clean_delay 0
+	testd_start
+	[ $# -gt 0 ] || set -- testd-disk "$log" $RS nosync
+	make_mirror "$@"
+}
+
+# The same with a leg that takes its time with writes.
+start_slow()	# MILLISECONDS [WORD...]
+{
+	local ms=$1
+
+	need_target delay
+	shift
+	setup
+	fill_dev "$(dev leg1)" $LEN "leg 0"
+	clean_delay 0
+	dm_create slow "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 $ms"
+	legs="$(dev leg0) $(dmdev slow)"
+	testd_start
+	[ $# -gt 0 ] || set -- testd-disk "$log" $RS nosync
+	make_mirror "$@"
+}
+
+make_mirror()
+{
+	dm_create m "$(umirror u "$@")"
+	in_sync m || fail "a nosync mirror: $(dm_status m)"
+	trace_mark
+}
+
+same_legs()
+{
+	[ -z "$(differing "$(dev leg0)" "$(dev leg1)")" ]
+}
+
+# What was written is on both legs, perhaps after a resync.
+expect_same_legs()
+{
+	wait_until 10 same_legs || fail "regions differing: $(differing "$(dev leg0)" "$(dev leg1)")"
+}
+
+# bounded_write SECONDS REGION [TEXT]
+bounded_write()
+{
+	within "$1" write_region m "$2" "${3:-written}" || fail "a write to region $2 is not over"
+}
+
+region_dirty()
+{
+	! log_clean "$log" "$1"
+}
+
+# --- B1 ------------------------------------------------------------------------
+
+# During a suspend a write ends, and the old table's worker waits for the answer to its
+# CLEAR. A second one ends meanwhile, and with it the suspend. The worker comes back
+# when the new table has the log, and must keep quiet.
+late_clear()
+{
+	local old
+
+	start_slow 2500
+	old=$(awk '$2 == "?" && $3 == "CTR" { print $5; exit }' "$trace")
+	dm_load m "$(umirror u testd-disk "$log" $RS)"
+	testd_mistakes "CLEAR_REGION delay=4000 count=1"
+	write_region m 14 &
+	sleep 0.7
+	write_region m 15 &
+	sleep 0.3
+	dm_suspend m
+	dm_resume m
+	wait
+	sleep 1
+	expect "requests for the old table after its POSTSUSPEND" "" \
+		"$(trace_since | awk -v old="$old" '
+			$2 != "?" || $5 != old { next }
+			off && $3 ~ /MARK|CLEAR|FLUSH/ { print $3 }
+			$3 == "POSTSUSPEND" { off = 1 }' | xargs)"
+	dm_remove m
+	expect_same_legs
+}
+
+# --- B4: a daemon that is new here ---------------------------------------------
+
+# An error is not the answer "not in sync", which would send the write to one leg.
+restart_idle()
+{
+	local events
+
+	start
+	events=$(dm_events m)
+	testd_kill
+	testd_start
+	trace_mark
+	bounded_write 20 5 "after the restart"
+	wait_until 5 holds_nothing u || fail "held: $(held_regions u)"
+	expect_same_legs
+	expect "what leg 1 holds" "after the restart" \
+		"$(read_dev "$(dev leg1)" $((5 * RS)) 1 | head -n 1)"
+	[[ " $(regions_of MARK_REGION FLUSH) " == *" 5 "* ]] || fail "region 5 was not marked"
+	[ "$(dm_events m)" -gt "$events" ] || fail "no event"
+	dm_remove m
+}
+
+# --- B5: what is no answer to IN_SYNC -------------------------------------------
+
+in_sync_answer()	# MISTAKE
+{
+	local i
+
+	start
+	testd_mistakes "IN_SYNC $1 count=2"
+	bounded_write 60 5 "with $1"
+	testd_mistakes
+	# The write is on both legs, or its region is known not to be.
+	for i in 0 1; do
+		expect "what leg $i holds" "with $1" \
+			"$(read_dev "$(dev leg$i)" $((5 * RS)) 1 | head -n 1)"
+	done
+	dm_remove m
+}
+
+in_sync_2()	{ in_sync_answer value=2; }
+in_sync_5()	{ in_sync_answer value=-5; }
+in_sync_2_32()	{ in_sync_answer value=0x100000000; }
+in_sync_empty()	{ in_sync_answer len=0; }
+in_sync_4()	{ in_sync_answer size=4; }
+
+# --- B6: GET_RESYNC_WORK out of range -------------------------------------------
+
+resync_beyond()
+{
+	local half=$((LEN / 2)) before i
+
+	setup
+	testd_start
+	before=$(read_dev "$(dev leg1)" $half $RS | sha1sum)
+	testd_mistakes "GET_RESYNC_WORK value=1 value2=$((NR / 2)) count=1" \
+		"GET_RESYNC_WORK value=7 value2=3 count=1"
+	dm_create m "$(mirror_table $half "$(ulog u testd-core $RS)" "$legs")"
+	# After an error the worker asks again when it comes round the next time.
+	for i in 1 2 3; do
+		sleep 0.2
+		write_region m 1
+	done
+	wait_sync m $((NR / 2))
+	dm_remove m
+	expect "what is behind the mirror's end" "$before" \
+		"$(read_dev "$(dev leg1)" $half $RS | sha1sum)"
+	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)" $half)"
+}
+
+# --- B8: region sizes (0 has a file of its own: userspace_zero.sh) --------------
+
+region_size()	# SECTORS...
+{
+	local size
+
+	setup
+	testd_start
+	for size; do
+		testd_mistakes "GET_REGION_SIZE value=$size"
+		if dm_create m "$(umirror u testd-core $RS)" 2>/dev/null; then
+			fail "region size $size was accepted: $(dm_status m)"
+		fi
+	done
+	testd_mistakes "GET_REGION_SIZE size=4"
+	if dm_create m "$(umirror u testd-core $RS)" 2>/dev/null; then
+		fail "half a number was accepted: $(dm_status m)"
+	fi
+}
+
+size_3000() { region_size 3000; }
+size_1() { region_size 1; }
+size_large() { region_size 8192 0x100000080; }
+
+# --- B12: a failed MARK, FLUSH or CLEAR -----------------------------------------
+
+# The daemon could not take the mark; the write is issued all the same, as there is no
+# handle_errors. It must be marked later, at the latest with the next one.
+failed_mark()	# [integrated_flush]
+{
+	start_slow 4000 "$@" testd-disk "$log" $RS nosync
+	testd_mistakes "MARK_REGION undone error=-5 count=2" "FLUSH undone error=-5 count=2"
+	write_region m 5 &
+	wait_until 10 mark_failed || fail "region 5 is not marked"
+	sleep 0.5
+	testd_mistakes
+	write_region m 6 &
+	wait_until 5 region_dirty 6 || fail "region 6 is not dirty on disk"
+	wait_until 1 region_dirty 5 || fail "region 5 is not dirty on disk with its write in flight"
+	wait
+	dm_remove m
+	expect_same_legs
+}
+
+mark_failed()
+{
+	trace_since | grep -qE ' x (MARK_REGION|FLUSH) '
+}
+
+failed_mark_plain() { failed_mark; }
+failed_mark_integrated() { failed_mark integrated_flush; }
+
+# A daemon that cannot clear is no reason not to mark.
+failed_clear()
+{
+	start_slow 1000
+	testd_mistakes "CLEAR_REGION undone error=-5"
+	write_region m 5
+	wait_until 5 requested CLEAR_REGION || fail "region 5 is not cleared"
+	sleep 0.5
+	write_region m 6 &
+	wait_until 5 region_dirty 6 || fail "region 6 is not dirty on disk with its write in flight"
+	wait
+	# And the clear is not lost.
+	testd_mistakes
+	write_region m 7
+	wait_until 10 log_all_clean "$log" || fail "dirty for ever: $(log_dirty "$log")"
+	dm_remove m
+}
+
+# --- B17 to B21, B25: restarts, hangs, and who waits ----------------------------
+
+# The answer to the repeated CTR names a device.
+restart_with_device()
+{
+	local writer
+
+	start
+	testd_kill
+	write_region m 5 "while it was away" &
+	writer=$!
+	sleep 1
+	testd_start
+	wait_until 20 gone $writer || fail "the write still waits 20 s after the restart"
+	wait $writer || fail "the write failed"
+	bounded_write 5 6
+	dm_remove m
+	expect_same_legs
+}
+
+# The worker and a status find the daemon gone at the same time.
+restart_with_two()
+{
+	local writer status
+
+	start testd-core $RS nosync
+	testd_kill
+	write_region m 5 &
+	writer=$!
+	dm_status m >/dev/null &
+	status=$!
+	sleep 1
+	testd_start
+	wait_until 20 gone $writer || fail "the write still waits 20 s after the restart"
+	wait_until 20 gone $status || fail "the status still waits 20 s after the restart"
+	expect "the log's status" "1 testd-core" "$(log_status m)"
+	within 20 dm_remove m || fail "the mirror cannot be removed"
+	expect_same_legs
+}
+
+# A daemon that lives, but is behind with reading. A lost request is not a lost daemon.
+overrun()
+{
+	local i list=() p
+
+	setup
+	fill_dev "$(dev leg1)" $LEN "leg 0"
+	testd_start --rcvbuf 1024
+	for i in 1 2 3 4 5 6; do
+		dm_create "m$i" "$(mirror_table $LEN "$(ulog "u$i" testd-core $RS nosync)" "$legs")"
+	done
+	testd_mistakes "STATUS_INFO freeze count=1"
+	for i in 1 2 3 4 5 6; do
+		dm_status "m$i" >"$work/status.$i" &
+		list+=($!)
+	done
+	sleep 2
+	testd_mistakes
+	for p in "${list[@]}"; do
+		wait_until 40 gone "$p" || fail "a status hangs though the daemon lives"
+	done
+	trace_mark
+	for i in 1 2 3 4 5 6; do
+		expect "the log's status" "1 testd-core" "$(within 20 log_status "m$i"; cat "$work/out")"
+		within 20 dm_remove "m$i" || fail "mirror $i cannot be removed"
+	done
+	expect "logs made" "6" "$(awk '$2 == "?" && $3 == "CTR"' "$trace" | wc -l)"
+}
+
+# killed SECONDS COMMAND...: SIGKILL ends it while it waits for a daemon.
+killed()
+{
+	local limit=$1 pid
+
+	shift
+	"$@" >"$work/out" 2>&1 &
+	pid=$!
+	sleep 1.5
+	! gone $pid || { echo "# over at once: $*: $(cat "$work/out")"; return 1; }
+	disown $pid	# or bash says what became of it
+	kill -KILL $pid
+	wait_until "$limit" gone $pid
+}
+
+kill_status()
+{
+	start
+	kill -STOP "$testd"
+	killed 3 $DMSETUP status "$PREFIX-m" || fail "a status cannot be killed"
+	kill -CONT "$testd"
+	in_sync m || fail "after a killed status: $(dm_status m)"
+	dm_remove m
+}
+
+kill_create()
+{
+	start
+	kill -STOP "$testd"
+	killed 3 $DMSETUP create "$PREFIX-n" --table "$(umirror v testd-core $RS)" ||
+		fail "a create cannot be killed"
+	kill -CONT "$testd"
+	dm_remove m
+	! $DMSETUP info "$PREFIX-n" >/dev/null 2>&1 || dm_remove n
+}
+
+# The kernel log must not be flooded, nor the processor used up, by one who is killed.
+spinning()
+{
+	local pid before after
+
+	start
+	testd_kill
+	$DMSETUP status "$PREFIX-m" >/dev/null 2>&1 &
+	pid=$!
+	sleep 0.5
+	disown $pid
+	kill -KILL $pid 2>/dev/null || :
+	before=$(dmesg | tail -n 1)
+	lines=$(timeout 2 dmesg --follow-new 2>/dev/null | wc -l) || :
+	after=$(dmesg | tail -n 1)
+	[ "$lines" -lt 50 ] || fail "$lines kernel messages in 2 s, from '$before' to '$after'"
+	wait_until 5 gone $pid || fail "the status cannot be killed"
+	testd_start
+	within 30 dm_remove m || fail "the mirror cannot be removed"
+}
+
+# The daemon dies with a request in its hands.
+dies_with_request()
+{
+	local start writer
+
+	start testd-core $RS nosync
+	testd_mistakes "IN_SYNC exit"
+	write_region m 5 &
+	writer=$!
+	wait_until 5 gone "$testd" || fail "the daemon was not asked"
+	: >"$control"
+	start=$SECONDS
+	testd_start
+	wait_until 8 gone $writer ||
+		fail "the write still waits $((SECONDS - start)) s after the restart"
+	wait $writer || fail "the write failed"
+	within 20 dm_remove m || fail "the mirror cannot be removed"
+	expect_same_legs
+}
+
+# --- B23 -----------------------------------------------------------------------
+
+# One mirror has a write that must wait for another node; another is not to wait with
+# it. The daemon's hint is 0 all the time, so that every region is asked for.
+rate_limit()
+{
+	local i start
+
+	setup
+	clean_delay 0
+	nullb leg2 2
+	nullb leg3 2
+	testd_start
+	# A mirror that is in sync does not ask.
+	testd_mistakes "IS_REMOTE_RECOVERING uuid=parked value=1 value2=0" \
+		"IS_REMOTE_RECOVERING uuid=u value2=0" "GET_SYNC_COUNT value=1" \
+		"GET_RESYNC_WORK undone value=0 value2=0"
+	dm_create m "$(umirror u testd-core $RS nosync)"
+	dm_create p "$(mirror_table $LEN "$(ulog parked testd-core $RS nosync)" "$(dev leg2) $(dev leg3)")"
+	write_region p 0 "parked" &
+	sleep 0.5
+	trace_mark
+	start=${EPOCHREALTIME/./}
+	for ((i = 0; i < 12; i++)); do
+		write_region m $i
+	done
+	start=$(((${EPOCHREALTIME/./} - start) / 1000))
+	testd_mistakes
+	wait
+	[ $start -lt 2000 ] || fail "12 writes took $start ms"
+	requested IS_REMOTE_RECOVERING 12 u || fail "not every write asked"
+	dm_remove p
+	dm_remove m
+}
+
+# --- B26: errors that the kernel has another use for -----------------------------
+
+error_answer()	# TYPE ERRNO
+{
+	start
+	testd_mistakes "$1 error=$2 count=1"
+	bounded_write 20 5 "in spite of it"
+	expect_same_legs
+	expect "the log's status" "3 testd-disk $(majmin "$log") A" \
+		"$(within 10 log_status m; cat "$work/out")"
+	within 20 dm_remove m || fail "the mirror cannot be removed"
+}
+
+in_sync_eagain() { error_answer IN_SYNC -11; }
+in_sync_esrch() { error_answer IN_SYNC -3; }
+
+# --- B27: what a new daemon is told -----------------------------------------------
+
+inactive_not_resumed()
+{
+	local luid status
+
+	start testd-core $RS nosync
+	dm_load m "$(umirror u testd-core $RS)"
+	luid=$(awk '$2 == "?" && $3 == "CTR" { l = $5 } END { print l }' "$trace")
+	testd_kill
+	$DMSETUP status --inactive "$PREFIX-m" >/dev/null &
+	status=$!
+	sleep 1
+	testd_start
+	trace_mark
+	wait_until 20 gone $status || fail "the status still waits 20 s after the restart"
+	within 10 $DMSETUP status --inactive "$PREFIX-m" || fail "the status waits"
+	expect "RESUMEs for the inactive table" "" \
+		"$(trace_since | awk -v l="$luid" '$2 == "?" && $3 == "RESUME" && $5 == l { print $3 }')"
+	within 30 dm_remove m || fail "the mirror cannot be removed"
+}
+
+# The words sync and nosync were about the legs when the table was made.
+marks_given_again()
+{
+	local w
+
+	start_slow 6000
+	write_region m 5 &
+	w=$!
+	wait_until 5 region_dirty 5 || fail "region 5 is not marked"
+	testd_kill
+	testd_start
+	trace_mark
+	write_region m 6 &
+	wait_until 20 region_dirty 6 || fail "region 6 is not marked"
+	! gone $w || skip "too slow to tell"
+	expect "words in CTR" "$LEN testd-disk $log $RS" \
+		"$(awk '$2 == "?" && $3 == "CTR" { l = ""; for (i = 9; i <= NF; i++) l = l " " $i }
+			END { print substr(l, 2) }' "$trace" | tr -d '\0')"
+	[[ " $(regions_of MARK_REGION FLUSH) " == *" 5 "* ]] || fail "region 5 is not marked again"
+	region_dirty 5 || fail "region 5 is clean with its write in flight"
+	wait
+	dm_remove m
+	expect_same_legs
+}
+
+marks_before_io()
+{
+	local w
+
+	start_slow 6000
+	write_region m 5 &
+	w=$!
+	wait_until 5 region_dirty 5 || fail "region 5 is not marked"
+	testd_kill
+	testd_start
+	trace_mark
+	write_region m 6 &
+	wait_until 20 requested FLUSH || fail "no FLUSH: $(requests)"
+	kill -0 $w 2>/dev/null || skip "too slow to tell"
+	# The first FLUSH after RESUME makes the old mark durable, or has it.
+	trace_since | awk '
+		$2 != "?" { next }
+		$3 == "MARK_REGION" || $3 == "FLUSH" { for (i = 9; i <= NF; i++) if ($i == 5) found = 1 }
+		$3 == "FLUSH" { exit !found }' || fail "a FLUSH before region 5 was marked again"
+	wait
+	dm_remove m
+}
+
+# --- B29, B30: payloads that are not what they say ---------------------------------
+
+# data_size says more than the message has.
+data_size_lies()
+{
+	start
+	testd_mistakes "STATUS_INFO claim=14000"
+	expect "the log's status" "userspace 1 COM_FAILURE" \
+		"$(within 60 log_status m; cat "$work/out")"
+	testd_mistakes "GET_SYNC_COUNT claim=16"
+	within 60 dm_status m || fail "the status is not over"
+	testd_mistakes
+	expect "the log's status" "3 testd-disk $(majmin "$log") A" "$(log_status m)"
+	dm_remove m
+}
+
+# Neither a missing NUL nor a very long status harms. All lengths where the answer just
+# fits into dmsetup's first buffer, to the longest that the connector takes.
+long_status()
+{
+	local size answer want
+
+	start testd-core $RS nosync
+	testd_mistakes "STATUS_INFO no-nul"
+	expect "the log's status" "1 testd-core" "$(log_status m)"
+	for size in 1 127 1000 $(seq 16003 16011) 16180; do
+		testd_mistakes "STATUS_INFO size=$size no-nul"
+		within 20 log_status m || fail "size $size: no status"
+		answer=$(cat "$work/out")
+		[ "$answer" != "userspace 1 COM_FAILURE" ] || continue
+		# So many letters of the true status, and the rest A.
+		want=$((size > 12 ? 12 : size))
+		expect "size $size, the status" "$(head -c $want <<<"1 testd-core")" "${answer:0:want}"
+		expect "size $size, other characters" "" "$(tr -d A <<<"${answer:want}")"
+		expect "size $size, its length" "$size" ${#answer}
+	done
+	testd_mistakes
+	dm_remove m
+}
+
+# --- B31: luids ---------------------------------------------------------------------
+
+luids()
+{
+	local i
+
+	setup
+	testd_start
+	for i in 1 2 3 4 5 6 7 8; do
+		dm_create m "$(umirror u testd-core $RS nosync)"
+		dm_remove m
+	done
+	expect "different luids in 8 tables" 8 \
+		"$(awk '$2 == "?" && $3 == "CTR" { print $5 }' "$trace" | sort -u | wc -l)"
+	# One that begins anywhere has that many digits, and hardly ever looks like a
+	# kernel address of UML (below 2^32) or of a 64-bit machine.
+	expect "luids that may be addresses" "" "$(awk '$2 == "?" && $3 == "CTR" &&
+		($5 ~ /^ffff/ || length($5) < 10) { print $5 }' "$trace" | xargs)"
+}
+
+# --- B32: constructors that fail after CTR -------------------------------------------
+
+# not_made MISTAKE: the daemon is told that the log it made is not wanted.
+not_made()
+{
+	testd_mistakes "$1"
+	trace_mark
+	if dm_create m "$(umirror u testd-core $RS nosync)" 2>/dev/null; then
+		fail "made with $1"
+	fi
+	testd_mistakes
+	wait_until 3 requested DTR || fail "no DTR after $1: $(requests)"
+}
+
+dtr_region_size() { setup; testd_start; not_made "GET_REGION_SIZE error=-5"; }
+dtr_no_nul() { setup; testd_start; not_made "CTR size=5"; }
+
+# The text "none", which is no device.
+dtr_no_device()
+{
+	local before i
+
+	setup
+	testd_start
+	before=$(threads)
+	for i in 1 2 3 4 5; do
+		not_made "CTR value=$((0x656e6f6e))"
+	done
+	[ "$(threads)" -le $((before + 1)) ] || fail "$(threads) kernel threads, $before before"
+}
+
+threads()
+{
+	ps -e -o comm= | grep -c 'dmlog' || :
+}
+
+# --- B33: whose answer is it? ---------------------------------------------------------
+
+# A wrong answer, which says 5 regions, and then the right one.
+stranger()	# MISTAKE
+{
+	start
+	testd_mistakes "GET_SYNC_COUNT value=5 then-right=300 $1"
+	expect "regions in sync ($1)" "$NR/$NR" "$(sync_ratio m)"
+	testd_mistakes
+	dm_remove m
+}
+
+wrong_luid()	{ stranger wrong-luid; }
+wrong_uuid()	{ stranger wrong-uuid; }
+wrong_type()	{ stranger wrong-type; }
+
+# A number that is the same after each boot fits an old answer.
+first_seq()
+{
+	local first second
+
+	setup
+	testd_start
+	dm_create m "$(umirror u testd-core $RS nosync)"
+	first=$(awk '$2 == "?" { print $4; exit }' "$trace")
+	dm_remove m
+	unload_modules
+	load_modules
+	trace_mark
+	dm_create m "$(umirror u testd-core $RS nosync)"
+	second=$(trace_since | awk '$2 == "?" { print $4; exit }')
+	dm_remove m
+	[ "$first" != "$second" ] || fail "the first request has the number $first each time"
+}
+
+# --- B34 ------------------------------------------------------------------------------
+
+positive_error()
+{
+	setup
+	testd_start
+	testd_mistakes "CTR error=5"
+	if dm_create m "$(umirror u testd-core $RS nosync)" 2>/dev/null; then
+		fail "made though CTR failed with +5"
+	fi
+}
+
+run_tests \
+	late_clear	"B1: silence for a replaced table after its POSTSUSPEND" \
+	restart_idle	"B4: daemon restarted while idle: the next write is marked, on both legs" \
+	in_sync_2	"B5: IN_SYNC answered with 2" \
+	in_sync_5	"B5: IN_SYNC answered with -5" \
+	in_sync_2_32	"B5: IN_SYNC answered with 2^32" \
+	in_sync_empty	"B5: IN_SYNC answered with nothing" \
+	in_sync_4	"IN_SYNC answered with 4 bytes" \
+	resync_beyond	"B6: GET_RESYNC_WORK beyond the mirror's end" \
+	size_3000	"B8: region size 3000" \
+	size_1		"B8: region size 1" \
+	size_large	"B8: region size larger than the mirror" \
+	failed_mark_plain "B12: a mark that failed is made up for" \
+	failed_mark_integrated "B12: a mark that failed is made up for (integrated_flush)" \
+	failed_clear	"B12: a clear that fails does not fail marks, and is not lost" \
+	restart_with_device "B17: daemon restarted, CTR names a device" \
+	restart_with_two "B18: daemon restarted, two wait for it" \
+	overrun		"B19: a daemon that is behind with reading is not a dead one" \
+	kill_status	"B20: a status that waits for a daemon can be killed" \
+	kill_create	"B20: a create that waits for a daemon can be killed" \
+	spinning	"B21: a killed status leaves no flood of messages" \
+	dies_with_request "B25: a daemon that dies with a request is noticed at once" \
+	rate_limit	"B23: a parked write of one mirror does not slow another down" \
+	in_sync_eagain	"B26: an answer with -EAGAIN" \
+	in_sync_esrch	"B26: an answer with -ESRCH" \
+	inactive_not_resumed "B27: a table that is not live is not resumed" \
+	marks_given_again "B27: a new daemon gets the marks, and no nosync" \
+	marks_before_io	"B27: a new daemon gets the marks before the first FLUSH" \
+	data_size_lies	"B29: data_size larger than the message" \
+	long_status	"B30: a status without NUL, and very long ones" \
+	luids		"B31: luids are neither used twice nor addresses" \
+	dtr_region_size	"B32: DTR after a failed GET_REGION_SIZE" \
+	dtr_no_nul	"B32: DTR after a device name without NUL" \
+	dtr_no_device	"B32: DTR after a device that is not there, no thread left" \
+	wrong_luid	"B33: an answer for another luid" \
+	wrong_uuid	"B33: an answer for another uuid" \
+	wrong_type	"B33: an answer of another type" \
+	first_seq	"B33: numbers begin anywhere" \
+	positive_error	"B34: a positive error is an error"
