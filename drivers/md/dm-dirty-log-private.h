@@ -23,6 +23,7 @@ void dm_log_run_cleaner(struct dm_dirty_log *log);
 extern unsigned int dm_log_clean_delay_ms;
 extern unsigned int dm_log_max_idle_regions;
 extern unsigned int dm_log_daemon_timeout_s;
+extern unsigned int dm_log_resend_ms;
 #else
 #define VISIBLE_IF_DM_LOG_KUNIT static
 #endif

@@ -11,6 +11,9 @@
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+#include <kunit/static_stub.h>
+#endif
 
 #include "dm-dirty-log-private.h"
 #include "dm-log-cache.h"
@@ -306,10 +309,14 @@ void dm_log_cache_start(struct dm_log_cache *cache)
  * @cache: the cache; nothing happens unless it is live
  * @delay_ms: in how many milliseconds
  *
- * Context: any that may take a spinlock.
+ * Context: any that may take a spinlock. A seam for tests, which run the cleaner
+ * themselves.
  */
 void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 {
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+	KUNIT_STATIC_STUB_REDIRECT(dm_log_cache_tend, cache, delay_ms);
+#endif
 	if (READ_ONCE(cache->live))
 		mod_delayed_work(dm_log_wq, &cache->cleaner,
 				 msecs_to_jiffies(delay_ms));

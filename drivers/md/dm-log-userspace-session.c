@@ -29,10 +29,6 @@
 
 #define DM_MSG_PREFIX "dirty region log"
 
-/* A request that was not answered for so long is sent again (protocol). */
-#define RESEND_MS		(15 * MSEC_PER_SEC)
-/* What can be put off is put off after this. */
-#define LIMITED_MS		(15 * MSEC_PER_SEC)
 /* A process that asks a daemon which is known not to answer. */
 #define SILENT_MS		(1 * MSEC_PER_SEC)
 /* An undelivered message is tried again after a time that grows up to this. */
@@ -44,6 +40,12 @@
 #define CTR_TRIES		4
 
 #define DAEMON_TIMEOUT_S_MAX	(24 * 60 * 60)
+
+/*
+ * A request that was not answered for so long is sent again (protocol); what can
+ * be put off is put off. Only tests are in more of a hurry.
+ */
+VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_resend_ms = 15 * MSEC_PER_SEC;
 
 VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_daemon_timeout_s;
 
@@ -161,13 +163,13 @@ static unsigned long wait_limit_ms(struct us_log *us, enum us_wait wait)
 
 	switch (wait) {
 	case US_WAIT_WORKER:
-		return us_given_up(us) ? SILENT_MS : RESEND_MS;
+		return us_given_up(us) ? SILENT_MS : dm_log_resend_ms;
 	case US_WAIT_LIMITED:
-		return us_given_up(us) ? SILENT_MS : LIMITED_MS;
+		return us_given_up(us) ? SILENT_MS : dm_log_resend_ms;
 	case US_WAIT_IOCTL:
 		break;
 	}
-	return READ_ONCE(us->client.silent) ? SILENT_MS : RESEND_MS;
+	return READ_ONCE(us->client.silent) ? SILENT_MS : dm_log_resend_ms;
 }
 
 /* One message, one answer; the answer's errors are in @try->call. */
@@ -426,7 +428,7 @@ static bool out_of_time(struct us_log *us, const struct us_try *try, int error)
 		return us_given_up(us);
 	case US_WAIT_LIMITED:
 		return us_given_up(us) || READ_ONCE(us->client.hurry) ||
-		       waited >= msecs_to_jiffies(LIMITED_MS);
+		       waited >= msecs_to_jiffies(dm_log_resend_ms);
 	case US_WAIT_IOCTL:
 		break;
 	}
