@@ -48,10 +48,13 @@ enum us_wait {
  * @ctr_args: payload of CTR
  * @integrated: integrated_flush: FLUSH carries the marks
  *
- * @session_lock: one reconnect at a time; protects @introduced and @awake
+ * @session_lock: one reconnect at a time; protects @changed, @introduced and
+ *	@awake
  * @generation: number of reconnects
  * @stale: the daemon may not know this log, or its marks
  * @lost: the socket of @client.portid was closed
+ * @changed: the daemon is another or has forgotten the log, and the log is not
+ *	connected to it yet
  * @introduced: CTR has been answered by the daemon of @client.portid
  * @awake: RESUME has been answered, too
  * @want_awake: between resume and postsuspend; written by the ioctl thread
@@ -95,6 +98,7 @@ struct us_log {
 	unsigned int generation;
 	bool stale;
 	bool lost;
+	bool changed;
 	bool introduced;
 	bool awake;
 	bool want_awake;

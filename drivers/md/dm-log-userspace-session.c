@@ -324,23 +324,27 @@ static void forget_daemon(struct us_log *us)
 
 static int reconnect_locked(struct us_log *us, enum us_wait wait)
 {
-	u32 old_portid = us->client.portid, portid = 0;
-	bool same = !READ_ONCE(us->lost);
+	u32 portid = 0;
 	u64 sectors = 0;
 	int r;
 
 	lockdep_assert_held(&us->session_lock);
 
+	/* What us_lost() says from now on is about whoever answers next. */
+	if (READ_ONCE(us->lost)) {
+		us->changed = true;
+		WRITE_ONCE(us->lost, false);
+	}
 	r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors, sizeof(sectors),
 		wait, &portid);
 	if (is_transport_error(r))
 		return r;
-	/* us_lost() is for this one from now on. */
-	WRITE_ONCE(us->lost, false);
+	/* To be remembered if this attempt fails later. */
+	if (r || portid != us->client.portid)
+		us->changed = true;
 	WRITE_ONCE(us->client.portid, portid);
 
 	if (r) {
-		same = false;
 		r = introduce(us, wait, &portid);
 		if (!r)
 			r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors,
@@ -359,7 +363,8 @@ static int reconnect_locked(struct us_log *us, enum us_wait wait)
 		WRITE_ONCE(us->ever_awake, true);
 	}
 
-	if (!same || portid != old_portid) {
+	if (us->changed) {
+		us->changed = false;
 		forget_daemon(us);
 		DMINFO("userspace: log %s: connected to its daemon again",
 		       us->client.uuid);

@@ -1383,6 +1383,49 @@ static void us_restart_suspended(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
+/*
+ * B4, B18: a reconnect that fails half way. When another one succeeds, the marks
+ * have to be given again all the same.
+ */
+static void us_restart_in_steps(struct kunit *test)
+{
+	static const struct {
+		u32 fail;
+		u32 mute;
+		u32 ignore;
+		s32 error;
+	} rows[] = {
+		{ .fail = DM_ULOG_RESUME, .error = -EIO },
+		{ .mute = DM_ULOG_RESUME },
+		{ .ignore = DM_ULOG_RESUME },
+		{ .mute = DM_ULOG_CTR },
+		{ .ignore = DM_ULOG_CTR },
+		{ .fail = DM_ULOG_CTR, .error = -EIO },
+		{ .mute = DM_ULOG_GET_REGION_SIZE },
+		{ .ignore = DM_ULOG_GET_REGION_SIZE },
+	};
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i, how;
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (how = 0; how < 2; how++) {
+			dm_log_fake_restart(fm, how);
+			fm->daemon.error = rows[i].error;
+			fm->daemon.fail[rows[i].fail] = rows[i].fail != 0;
+			fm->daemon.mute[rows[i].mute] = rows[i].mute != 0;
+			fm->daemon.ignore[rows[i].ignore] = rows[i].ignore != 0;
+			KUNIT_EXPECT_EQ(test, in_sync(fm, 9), 1);
+			KUNIT_EXPECT_EQ(test, flush(fm), 0);
+			KUNIT_EXPECT_EQ_MSG(test, nr_held(fm), 3, "row %d.%d", i, how);
+			KUNIT_EXPECT_TRUE_MSG(test, fm->daemon.awake, "row %d.%d", i, how);
+			dm_log_fake_forgive(&fm->daemon);
+			forget_trace(&fm->daemon);
+		}
+	}
+}
+
 /* A daemon that dies between MARK and FLUSH has not confirmed the mark. */
 static void us_restart_between_mark_and_flush(struct kunit *test)
 {
@@ -1580,6 +1623,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_restart_names_device),
 	KUNIT_CASE(us_restart_not_resumed),
 	KUNIT_CASE(us_restart_suspended),
+	KUNIT_CASE_SLOW(us_restart_in_steps),
 	KUNIT_CASE(us_restart_between_mark_and_flush),
 	KUNIT_CASE(us_restart_nosync),
 	KUNIT_CASE(us_two_sockets),
