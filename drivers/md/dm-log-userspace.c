@@ -531,25 +531,11 @@ static bool need_not_ask(struct us_log *us)
 	return us->unanswered && us_given_up(us);
 }
 
-static int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
+static bool ask_in_sync(struct us_log *us, u64 region)
 {
-	struct us_log *us = to_us_log(log);
 	unsigned int generation = READ_ONCE(us->generation), tries = 0;
-	struct dm_log_answer *answer;
 	bool in_sync;
 	int r;
-
-	if (!region_exists(us, region))
-		return can_block ? 0 : -EWOULDBLOCK;
-	if (us->in_sync_map && !READ_ONCE(us->stale) &&
-	    test_bit(region, us->in_sync_map))
-		return 1;
-	if (!can_block)
-		return -EWOULDBLOCK;
-
-	answer = dm_log_answers_get(&us->answers, region);
-	if (answer && answer->known & DM_LOG_SYNC_KNOWN)
-		return (answer->known & DM_LOG_IN_SYNC) != 0;
 
 	if (need_not_ask(us))
 		return in_sync_unknown(us, region);
@@ -558,9 +544,30 @@ static int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 		r = ask_bool(us, DM_ULOG_IN_SYNC, region, &in_sync, US_WAIT_WORKER);
 	} while (r && ++tries < IN_SYNC_TRIES && !us_given_up(us));
 	if (r)
-		in_sync = in_sync_unknown(us, region);
-	else
-		note_sync(us, region, in_sync, generation);
+		return in_sync_unknown(us, region);
+	note_sync(us, region, in_sync, generation);
+	return in_sync;
+}
+
+static int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
+{
+	struct us_log *us = to_us_log(log);
+	struct dm_log_answer *answer;
+	bool in_sync;
+
+	if (!region_exists(us, region))
+		return can_block ? 0 : -EWOULDBLOCK;
+	in_sync = us->in_sync_map && !READ_ONCE(us->stale) &&
+		  test_bit(region, us->in_sync_map);
+	if (!can_block)
+		return in_sync ? 1 : -EWOULDBLOCK;
+
+	answer = dm_log_answers_get(&us->answers, region);
+	if (answer && answer->known & DM_LOG_SYNC_KNOWN)
+		return (answer->known & DM_LOG_IN_SYNC) != 0;
+
+	if (!in_sync)
+		in_sync = ask_in_sync(us, region);
 	if (answer)
 		answer->known |= DM_LOG_SYNC_KNOWN | (in_sync ? DM_LOG_IN_SYNC : 0);
 	return in_sync;
@@ -626,16 +633,19 @@ static int us_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 	if (!region_exists(us, region))
 		return 0;
 
+	/*
+	 * Too many regions for this pass: their writes have to wait for another,
+	 * since what will be said of them must hold for this one.
+	 */
+	answer = dm_log_answers_get(&us->answers, region);
+	if (!answer)
+		return 1;
 	if (!READ_ONCE(us->stale)) {
 		if (region < us->hint ||
 		    (us->in_sync_map && test_bit(region, us->in_sync_map)))
 			return 0;
 	}
 	if (is_busy(us, region))
-		return 1;
-	answer = dm_log_answers_get(&us->answers, region);
-	/* Too many regions for this pass: their writes have to wait for another. */
-	if (!answer)
 		return 1;
 	if (answer->known & DM_LOG_REMOTE_IDLE)
 		return 0;

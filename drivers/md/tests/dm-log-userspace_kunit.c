@@ -996,6 +996,37 @@ static void us_in_sync_garbage_read(struct kunit *test)
 	}
 }
 
+/*
+ * B5: the two questions about a write are answered alike also in a pass with more
+ * regions than are remembered, and if the hint has answered for some.
+ */
+static void us_in_sync_many_writes(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned long *sorted = bitmap_zalloc(1000, GFP_KERNEL);
+	int i, first;
+
+	KUNIT_ASSERT_NOT_NULL(test, sorted);
+	fm->daemon.hint = NR;
+	KUNIT_EXPECT_EQ(test, busy(fm, NR - 1), 0);
+	for (i = 0; i < 1000; i++) {
+		if (busy(fm, i))
+			continue;
+		__set_bit(i, sorted);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, i), 1);
+	}
+	bitmap_zero(fm->daemon.in_sync, NR);
+	for_each_set_bit(i, sorted, 1000) {
+		first = in_sync(fm, i);
+		if (first != 1) {
+			KUNIT_FAIL(test, "region %d: first 1, then %d", i, first);
+			break;
+		}
+	}
+	KUNIT_EXPECT_GT(test, bitmap_weight(sorted, 1000), 100);
+	bitmap_free(sorted);
+}
+
 /* An answer of nobody: a hint must not be more than there is, and 2 is no bool. */
 static void us_remote_recovering(struct kunit *test)
 {
@@ -1134,6 +1165,22 @@ static void us_insync_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+}
+
+/* The same if the first answer came from insync_cache, and the daemon dies then. */
+static void us_insync_cache_holds_for_the_pass(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
+
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	__clear_bit(5, fm->daemon.in_sync);
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
 }
 
 /* B30, B38: the daemon's string, as far as there is room for it. */
@@ -1606,11 +1653,13 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_in_sync_once_per_pass),
 	KUNIT_CASE(us_in_sync_garbage_write),
 	KUNIT_CASE(us_in_sync_garbage_read),
+	KUNIT_CASE(us_in_sync_many_writes),
 	KUNIT_CASE(us_remote_recovering),
 	KUNIT_CASE(us_remote_recovering_traffic),
 	KUNIT_CASE(us_remote_recovering_error),
 	KUNIT_CASE(us_sync_count),
 	KUNIT_CASE(us_insync_cache),
+	KUNIT_CASE(us_insync_cache_holds_for_the_pass),
 	KUNIT_CASE(us_status_strings),
 	KUNIT_CASE(us_status_without_daemon),
 	KUNIT_CASE(us_restart_unnoticed),
