@@ -794,13 +794,14 @@ static void us_set_region_sync(struct dm_dirty_log *log, region_t region,
 		return;
 	}
 
-	if (in_sync)
-		note_sync(us, region, true, generation);
 	if (recovered) {
 		/* To be cleared after the next flush of the legs. */
 		set_bit(region, us->maybe);
 		dm_regions_recovered(rg, region);
 	}
+	/* If that was all, a region that had failed counts as written to. */
+	if (in_sync)
+		note_sync(us, region, true, generation);
 }
 
 /*

@@ -756,6 +756,15 @@ static void us_failed_write(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	forget_trace(&fm->daemon);
+
+	clear(fm, 5);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "Y");
+	run_cleaner(fm, 2);
+	expect_trace(fm, "||XF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
 }
 
 /* Given up, not recovered: the mirror does so if it does not handle errors. */
