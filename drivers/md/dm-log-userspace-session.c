@@ -197,6 +197,27 @@ static int ask_once(struct us_log *us, struct us_try *try)
 	return 0;
 }
 
+/*
+ * The daemon's errors, so that none of them looks like one of the transport's:
+ * only that it asks for another attempt is as good as no answer.
+ */
+static int answered_error(int error)
+{
+	switch (error) {
+	case -EAGAIN:
+	case -ENOMEM:
+		return -EBUSY;
+	case -ESRCH:
+	case -ENOBUFS:
+	case -ETIMEDOUT:
+	case -ECONNRESET:
+	case -EINTR:
+	case -EBUSY:
+		return -EIO;
+	}
+	return error;
+}
+
 /* Ask something while reconnecting: 0, or the daemon's or the transport's error. */
 static int ask(struct us_log *us, u32 type, const void *data, size_t size,
 	       void *reply, size_t capacity, enum us_wait wait, u32 *portid)
@@ -217,9 +238,10 @@ static int ask(struct us_log *us, u32 type, const void *data, size_t size,
 	if (r)
 		return r;
 	*portid = try.call.portid;
-	return try.call.error;
+	return answered_error(try.call.error);
 }
 
+/* Nothing was learned about the daemon. */
 static bool is_transport_error(int error)
 {
 	switch (error) {
@@ -229,6 +251,7 @@ static bool is_transport_error(int error)
 	case -ETIMEDOUT:
 	case -ECONNRESET:
 	case -EINTR:
+	case -EBUSY:
 		return true;
 	}
 	return false;

@@ -10,6 +10,7 @@
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/dm-dirty-log.h>
+#include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/string.h>
 
@@ -1573,6 +1574,39 @@ static void us_again(struct kunit *test)
 	}
 }
 
+/* B26: the same while the daemon is asked whether it knows the log: that it may. */
+static void us_again_in_probe(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	dm_ulog_released(fm->daemon.portid);
+	fm->daemon.error = -EAGAIN;
+	fm->daemon.fail[DM_ULOG_GET_REGION_SIZE] = 1;
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	expect_trace(fm, "SSI");
+}
+
+/* B26: an error of the daemon's is one, also if sending could fail like that. */
+static void us_remote_errors(struct kunit *test)
+{
+	static const int errors[] = {
+		-ESRCH, -ENOBUFS, -ETIMEDOUT, -ECONNRESET, -EINTR, -EBUSY, -ENOENT,
+		-ENODEV, -MAX_ERRNO,
+	};
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		dm_log_fake_restart(fm, true);
+		fm->daemon.error = errors[i];
+		fm->daemon.fail[DM_ULOG_GET_REGION_SIZE] = 1;
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+		expect_trace(fm, "SCSRI");
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		forget_trace(&fm->daemon);
+	}
+}
+
 /* No answer: the same again, and the daemon may carry it out twice. */
 static void us_lost_answers(struct kunit *test)
 {
@@ -1687,6 +1721,8 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_two_sockets),
 	KUNIT_CASE(us_send_errors),
 	KUNIT_CASE(us_again),
+	KUNIT_CASE(us_again_in_probe),
+	KUNIT_CASE(us_remote_errors),
 	KUNIT_CASE(us_lost_answers),
 	KUNIT_CASE(us_other_region_size),
 	KUNIT_CASE_SLOW(us_daemon_timeout),
