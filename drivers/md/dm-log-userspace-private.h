@@ -55,7 +55,7 @@ enum us_wait {
  * @lost: the socket of @client.portid was closed
  * @changed: the daemon is another or has forgotten the log, and the log is not
  *	connected to it yet
- * @introduced: CTR has been answered by the daemon of @client.portid
+ * @introduced: the daemon has been sent CTR, and may know the log
  * @awake: RESUME has been answered, too
  * @want_awake: between resume and postsuspend; written by the ioctl thread
  * @ever_awake: RESUME has been answered once: sync and nosync have been heard

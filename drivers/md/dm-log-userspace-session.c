@@ -300,7 +300,7 @@ static int introduce(struct us_log *us, enum us_wait wait, u32 *portid)
 	size_t size = ctr_size(us);
 	int r;
 
-	us->introduced = false;
+	us->introduced = true;
 	us->awake = false;
 	r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device, sizeof(device), wait,
 		portid);
@@ -311,14 +311,12 @@ static int introduce(struct us_log *us, enum us_wait wait, u32 *portid)
 			r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device,
 				sizeof(device), wait, portid);
 	}
-	if (r) {
-		if (!is_transport_error(r))
-			DMERR_LIMIT("userspace: log %s: the new daemon does not accept the log (error %d)",
-				    us->client.uuid, r);
-		return r;
+	if (r && !is_transport_error(r)) {
+		us->introduced = false;
+		DMERR_LIMIT("userspace: log %s: the new daemon does not accept the log (error %d)",
+			    us->client.uuid, r);
 	}
-	us->introduced = true;
-	return 0;
+	return r;
 }
 
 /* The daemon's regions have another size: it is another log, or a mistake. */
@@ -620,6 +618,22 @@ int us_request_status(struct us_log *us, char *reply, size_t capacity)
 	return r;
 }
 
+/* After CTR: the daemon knows the log unless it says that it does not. */
+static void note_ctr(struct us_log *us, int r, int error)
+{
+	switch (r) {
+	case 0:
+		/* The last two are our words for an answer that makes no sense. */
+		us->introduced = !error || error == -EPROTO || error == -ENOSPC;
+		break;
+	case -ETIMEDOUT:
+	case -ECONNRESET:
+	case -EINTR:
+		us->introduced = true;
+		break;
+	}
+}
+
 /**
  * us_request_ctr() - introduce a new log to whichever daemon answers
  * @us: the log
@@ -655,6 +669,7 @@ int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 			if (!is_transport_error(r))
 				r = ask_once(us, &try);
 		}
+		note_ctr(us, r, try.call.error);
 		if (!r && try.call.error != -EAGAIN)
 			break;
 		if (r == -EINTR || r == -EINVAL)
@@ -667,8 +682,6 @@ int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 
 	WRITE_ONCE(us->client.portid, try.call.portid);
 	*device_size = try.call.reply_size;
-	if (!try.call.error)
-		us->introduced = true;
 	return try.call.error;
 }
 
@@ -705,8 +718,11 @@ int us_tell(struct us_log *us, u32 type)
 {
 	u32 portid;
 
-	/* Known to be gone: to its successor the log means nothing yet. */
-	if (READ_ONCE(us->stale))
+	/*
+	 * Known to be gone: to its successor the log means nothing yet. But if that
+	 * is not certain, DTR is the last chance to have the log forgotten.
+	 */
+	if (READ_ONCE(us->stale) && type != DM_ULOG_DTR)
 		return -ESRCH;
 	return ask(us, type, NULL, 0, NULL, 0, US_WAIT_IOCTL, &portid);
 }

@@ -344,6 +344,8 @@ static void us_failing_constructor(struct kunit *test)
 		  .device_size = 9 },
 		{ "a device that is not there", "CSD", .device = "/dev/nonexistent",
 		  .device_size = 17 },
+		{ "a device's name that is too long", "CD",
+		  .device_size = 129 },
 		{ "no region size", "CSD", .fail = DM_ULOG_GET_REGION_SIZE,
 		  .error = -EIO },
 		{ "an empty region size", "CSD", .odd = DM_ULOG_GET_REGION_SIZE },
@@ -398,6 +400,16 @@ static void us_ctr_answer_lost(struct kunit *test)
 	create_log(fm, WORDS);
 	expect_trace(fm, "CCDCS");
 	KUNIT_EXPECT_TRUE(test, fm->daemon.known);
+}
+
+/* B32: nobody knows whether the daemon has the log: it is told to forget it. */
+static void us_ctr_never_answered(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+
+	fm->daemon.mute[DM_ULOG_CTR] = 4;
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_create(fm, WORDS));
+	KUNIT_EXPECT_FALSE(test, fm->daemon.known);
 }
 
 /*
@@ -876,6 +888,8 @@ static void us_suspended_is_silent(struct kunit *test)
 	expect_trace(fm, "");
 	KUNIT_EXPECT_EQ(test, nr_held(fm), 1);
 	KUNIT_EXPECT_TRUE(test, held(fm, 2));
+	dm_log_fake_destroy(fm);
+	expect_trace(fm, "D");
 }
 
 /* Whether the daemon has kept marks over a suspend is its secret: all over again. */
@@ -1660,6 +1674,19 @@ static void us_daemon_timeout(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
+/* B32: the log's end is told also if it was in doubt whether the daemon knows it. */
+static void us_dtr_of_stale_log(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	dm_ulog_released(fm->daemon.portid);
+	forget_trace(&fm->daemon);
+	dm_log_fake_destroy(fm);
+	expect_trace(fm, "D");
+	KUNIT_EXPECT_FALSE(test, fm->daemon.known);
+}
+
 static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_arguments),
 	KUNIT_CASE(us_bad_arguments),
@@ -1669,6 +1696,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_no_daemon),
 	KUNIT_CASE(us_failing_constructor),
 	KUNIT_CASE(us_ctr_answer_lost),
+	KUNIT_CASE_SLOW(us_ctr_never_answered),
 	KUNIT_CASE(us_marks),
 	KUNIT_CASE(us_mark_groups),
 	KUNIT_CASE(us_integrated_flush),
@@ -1726,6 +1754,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_lost_answers),
 	KUNIT_CASE(us_other_region_size),
 	KUNIT_CASE_SLOW(us_daemon_timeout),
+	KUNIT_CASE(us_dtr_of_stale_log),
 	{}
 };
 
