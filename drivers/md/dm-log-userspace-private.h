@@ -80,6 +80,7 @@ enum us_wait {
  * @gave_up: a write was sorted without an answer of the daemon: it must not be
  *	issued
  * @unanswered: somebody gave up waiting in this pass
+ * @flush_failed: the last flush failed
  * @hint: regions below are in sync, says the daemon
  * @sync_count: its last answer, for the worker, until @sync_count_until
  * @in_sync_map: insync_cache: regions known to be in sync; or NULL
@@ -126,6 +127,7 @@ struct us_log {
 	u64 cleared_region;
 	bool gave_up;
 	bool unanswered;
+	bool flush_failed;
 	u64 hint;
 	u64 sync_count;
 	unsigned long sync_count_until;

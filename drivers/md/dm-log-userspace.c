@@ -28,6 +28,7 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
+#include "dm-dirty-log-private.h"
 #include "dm-log-types.h"
 #include "dm-log-userspace-private.h"
 
@@ -827,6 +828,10 @@ static int us_flush(struct dm_dirty_log *log)
 		us->gave_up = false;
 		r = r ?: -EIO;
 	}
+	/* The mirror may hold writes back now: somebody should look. */
+	if (r && !us->flush_failed)
+		dm_log_raise_event(us->cache.ti);
+	us->flush_failed = r != 0;
 	return r;
 }
 

@@ -618,20 +618,24 @@ static void us_mark_after_clear(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
-/* B12: a mark that failed is not forgotten. */
+/* B12: a mark that failed is not forgotten; and it raises an event. */
 static void us_failing_marks(struct kunit *test)
 {
 	static const u32 types[] = { DM_ULOG_MARK_REGION, DM_ULOG_FLUSH };
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned int events;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		events = fm->nr_events;
 		mark_some(fm, 100 * i, 3);
 		fm->daemon.fail[types[i]] = 4;
 		KUNIT_EXPECT_LT(test, flush(fm), 0);
 		KUNIT_EXPECT_LT(test, flush(fm), 0);
 		KUNIT_EXPECT_EQ(test, fm->daemon.fail[types[i]], 0);
 		KUNIT_EXPECT_EQ(test, nr_held(fm), 3 * i);
+		/* One event for one failure, however often it is noticed. */
+		KUNIT_EXPECT_EQ(test, fm->nr_events, events + 1);
 		forget_trace(&fm->daemon);
 
 		KUNIT_EXPECT_EQ(test, flush(fm), 0);
