@@ -716,7 +716,8 @@ int us_request_region_size(struct us_log *us, u64 *sectors)
  */
 int us_tell(struct us_log *us, u32 type)
 {
-	u32 portid;
+	u32 portid = 0;
+	int r;
 
 	/*
 	 * Known to be gone: to its successor the log means nothing yet. But if that
@@ -724,5 +725,9 @@ int us_tell(struct us_log *us, u32 type)
 	 */
 	if (READ_ONCE(us->stale) && type != DM_ULOG_DTR)
 		return -ESRCH;
-	return ask(us, type, NULL, 0, NULL, 0, US_WAIT_IOCTL, &portid);
+	r = ask(us, type, NULL, 0, NULL, 0, US_WAIT_IOCTL, &portid);
+	/* A stranger, or perhaps one: whoever asks next finds out. */
+	if (portid && (r || portid != READ_ONCE(us->client.portid)))
+		WRITE_ONCE(us->stale, true);
+	return r;
 }

@@ -1458,6 +1458,23 @@ static void us_restart_suspended(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
+/* B4: PRESUSPEND finds another daemon, and writes are still in flight. */
+static void us_restart_seen_by_presuspend(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	dm_log_fake_restart(fm, false);
+	fm->log->type->presuspend(fm->log);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	clear(fm, 5);
+	KUNIT_EXPECT_EQ(test, fm->log->type->postsuspend(fm->log), 0);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+	KUNIT_EXPECT_FALSE(test, fm->daemon.awake);
+}
+
 /*
  * B4, B18: a reconnect that fails half way. When another one succeeds, the marks
  * have to be given again all the same.
@@ -1747,6 +1764,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_restart_names_device),
 	KUNIT_CASE(us_restart_not_resumed),
 	KUNIT_CASE(us_restart_suspended),
+	KUNIT_CASE(us_restart_seen_by_presuspend),
 	KUNIT_CASE_SLOW(us_restart_in_steps),
 	KUNIT_CASE(us_restart_between_mark_and_flush),
 	KUNIT_CASE(us_restart_nosync),
