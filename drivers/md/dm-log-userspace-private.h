@@ -82,7 +82,8 @@ enum us_wait {
  * @unanswered: somebody gave up waiting in this pass
  * @flush_failed: the last flush failed
  * @hint: regions below are in sync, says the daemon
- * @sync_count: its last answer, for the worker, until @sync_count_until
+ * @sync_count: its last answer, for the worker, until @sync_count_until; times
+ *	here are in jiffies of 64 bits, which do not come round again
  * @in_sync_map: insync_cache: regions known to be in sync; or NULL
  */
 struct us_log {
@@ -120,7 +121,7 @@ struct us_log {
 	struct dm_log_answers answers;
 	struct {
 		u64 region;
-		unsigned long until;
+		u64 until;
 		bool used;
 	} busy[US_NR_BUSY];
 	u64 write_region;
@@ -130,7 +131,7 @@ struct us_log {
 	bool flush_failed;
 	u64 hint;
 	u64 sync_count;
-	unsigned long sync_count_until;
+	u64 sync_count_until;
 	unsigned long *in_sync_map;
 };
 

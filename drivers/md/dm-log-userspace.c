@@ -393,7 +393,7 @@ static int us_resume(struct dm_dirty_log *log)
 
 	dm_regions_restart_resync(&us->cache.common.regions);
 	WRITE_ONCE(us->hint, 0);
-	us->sync_count_until = jiffies;
+	us->sync_count_until = 0;
 	if (us->in_sync_map)
 		us_zero_map(us->in_sync_map, us->cache.common.args.nr_regions);
 	/* Whether the daemon has kept marks over the suspend is its secret. */
@@ -579,7 +579,7 @@ static bool is_busy(const struct us_log *us, u64 region)
 	unsigned int i = hash_64(region, ilog2(US_NR_BUSY));
 
 	return us->busy[i].used && us->busy[i].region == region &&
-	       time_before(jiffies, us->busy[i].until);
+	       time_before64(get_jiffies_64(), us->busy[i].until);
 }
 
 static void note_busy(struct us_log *us, u64 region)
@@ -587,7 +587,7 @@ static void note_busy(struct us_log *us, u64 region)
 	unsigned int i = hash_64(region, ilog2(US_NR_BUSY));
 
 	us->busy[i].region = region;
-	us->busy[i].until = jiffies + msecs_to_jiffies(BUSY_MS);
+	us->busy[i].until = get_jiffies_64() + msecs_to_jiffies(BUSY_MS);
 	us->busy[i].used = true;
 }
 
@@ -681,7 +681,7 @@ static region_t us_get_sync_count(struct dm_dirty_log *log)
 	__u64 count;
 	int r;
 
-	if (worker && time_before(jiffies, us->sync_count_until))
+	if (worker && time_before64(get_jiffies_64(), us->sync_count_until))
 		return us->sync_count;
 
 	r = us_request(us, DM_ULOG_GET_SYNC_COUNT, NULL, 0, &count, sizeof(count),
@@ -696,7 +696,8 @@ static region_t us_get_sync_count(struct dm_dirty_log *log)
 		note_hint(us, nr_regions, generation);
 	if (worker && count < nr_regions) {
 		us->sync_count = count;
-		us->sync_count_until = jiffies + msecs_to_jiffies(SYNC_COUNT_MS);
+		us->sync_count_until = get_jiffies_64() +
+				       msecs_to_jiffies(SYNC_COUNT_MS);
 	}
 	return count;
 }
