@@ -248,6 +248,142 @@ static void regions_recovered(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
 }
 
+/*
+ * The copy is told of regions, not of chunks: whether marking an idle region again
+ * is news is for its user to find out.
+ */
+static void regions_by_region(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10000, DM_REGION_CLEAN, true);
+
+	rg->by_region = true;
+	dm_regions_mark(rg, 5000);
+	commit_all(rg);
+	dm_regions_mark(rg, 5000);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	dm_regions_clear(rg, 5000);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	dm_regions_mark(rg, 5000);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 1);
+}
+
+/* Recovered by somebody else's choice: idle, whatever it was, unless written to. */
+static void regions_recovered_unasked(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 5000, DM_REGION_CLEAN, true);
+
+	dm_regions_set_sync(rg, 1, false);
+	dm_regions_mark(rg, 2);
+	dm_regions_mark(rg, 3);
+	dm_regions_clear(rg, 3);
+	commit_all(rg);
+
+	dm_regions_recovered(rg, 0);
+	dm_regions_recovered(rg, 1);
+	dm_regions_recovered(rg, 2);
+	dm_regions_recovered(rg, 3);
+	dm_regions_recovered(rg, 4999);
+	dm_regions_recovered(rg, 5000);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 0), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 1), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 2), DM_REGION_DIRTY);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 3), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 4999), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_nosync(rg), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_dirty(rg), 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(rg), 4);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+
+	/* Copied while the legs are flushed: the next flush will do. */
+	dm_regions_begin_clean(rg);
+	dm_regions_recovered(rg, 3);
+	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, false), 3);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 3), DM_REGION_IDLE);
+	dm_regions_begin_clean(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, false), 1);
+	/* Both chunks have news for the copy. */
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 1);
+}
+
+/* Dirty: marked or out of sync; neither idle, nor clean, nor beyond the end. */
+static void regions_dirty_image(struct kunit *test)
+{
+	const u64 nr = CHUNK + 70;
+	struct dm_regions *rg = new_regions(test, nr, DM_REGION_CLEAN, true);
+	u64 *bits = kunit_kzalloc(test, SZ_512, GFP_KERNEL);
+	u64 region;
+
+	KUNIT_ASSERT_NOT_NULL(test, bits);
+	for (region = 0; region < nr; region++) {
+		if (region % 4 == 0)
+			dm_regions_set_sync(rg, region, false);
+		else if (region % 4 < 3)
+			dm_regions_mark(rg, region);
+		if (region % 4 == 2)
+			dm_regions_clear(rg, region);
+	}
+	dm_regions_dirty_image(rg, 0, bits, DM_REGIONS_CHUNK_U64S);
+	for (region = 0; region < DM_REGIONS_CHUNK_U64S; region++)
+		KUNIT_ASSERT_EQ(test, bits[region], 0x3333333333333333);
+
+	memset(bits, 0x6b, SZ_512);
+	dm_regions_dirty_image(rg, 1, bits, 2);
+	KUNIT_EXPECT_EQ(test, bits[0], 0x3333333333333333);
+	KUNIT_EXPECT_EQ(test, bits[1], 0x33);
+	KUNIT_EXPECT_EQ(test, bits[2], 0x6b6b6b6b6b6b6b6b);
+	dm_regions_dirty_image(rg, 1, bits, DM_REGIONS_CHUNK_U64S);
+	KUNIT_EXPECT_EQ(test, bits[1], 0x33);
+	KUNIT_EXPECT_EQ(test, bits[DM_REGIONS_CHUNK_U64S - 1], 0);
+}
+
+/* From wherever one begins, across words and chunks, to the end. */
+static void regions_next_nosync(struct kunit *test)
+{
+	static const u64 failed[] = { 0, 1, 31, 32, CHUNK - 1, 3 * CHUNK + 5 };
+	const u64 nr = 3 * CHUNK + 6;
+	struct dm_regions *rg = new_regions(test, nr, DM_REGION_CLEAN, true);
+	u64 region;
+	int i;
+
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, 0), nr);
+	for (i = 0; i < ARRAY_SIZE(failed); i++)
+		dm_regions_set_sync(rg, failed[i], false);
+	for (i = 0, region = 0; i < ARRAY_SIZE(failed); i++, region++) {
+		region = dm_regions_next_nosync(rg, region);
+		KUNIT_EXPECT_EQ(test, region, failed[i]);
+	}
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, region), nr);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, CHUNK), nr - 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, 33), CHUNK - 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, nr), nr);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, U64_MAX), nr);
+}
+
+/* The copy has forgotten everything: what is not clean is news again. */
+static void regions_pend_unclean(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 5 * CHUNK, DM_REGION_CLEAN, true);
+	u64 bits[DM_REGIONS_CHUNK_U64S];
+	unsigned long chunk;
+
+	/* Whether a chunk is all clean is known once somebody has looked. */
+	for (chunk = 0; chunk < rg->nr_chunks; chunk++)
+		dm_regions_image(rg, chunk, bits, DM_REGIONS_CHUNK_U64S);
+	dm_regions_pend_unclean(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+
+	dm_regions_mark(rg, 0);
+	dm_regions_clear(rg, 0);
+	dm_regions_set_sync(rg, 2 * CHUNK, false);
+	dm_regions_recovered(rg, 4 * CHUNK);
+	commit_all(rg);
+	dm_regions_pend_unclean(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 2);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 3), 4);
+}
+
 /* B15: telling twice must not count twice. */
 static void regions_count_cannot_drift(struct kunit *test)
 {
@@ -518,6 +654,58 @@ static void model_clean(struct model *m)
 	dm_regions_end_clean(m->rg, pick(m, 2), pick(m, 2));
 }
 
+/* Somebody else has chosen the region, and knows that the stable copy has it dirty. */
+static void model_recovered(struct model *m, u64 r)
+{
+	struct model_region *mr = &m->region[r];
+
+	if (mr->recovering || mr->stable)
+		return;
+	dm_regions_recovered(m->rg, r);
+	mr->in_sync = true;
+	if (!mr->marked) {
+		mr->unflushed = true;
+		mr->touched = true;
+	}
+}
+
+/* After this a commit leaves nothing out. */
+static void model_forget(struct model *m)
+{
+	u64 r;
+
+	dm_regions_pend_unclean(m->rg);
+	for (r = 0; r < m->nr; r++) {
+		unsigned long chunk = r / CHUNK;
+
+		if (dm_regions_state(m->rg, r) != DM_REGION_CLEAN &&
+		    dm_regions_next_pending(m->rg, chunk) != chunk)
+			KUNIT_FAIL(m->test, "region %llu: not pending\n", r);
+	}
+}
+
+static void model_check_images(struct model *m)
+{
+	unsigned long chunk = pick(m, m->rg->nr_chunks);
+	u64 bits[DM_REGIONS_CHUNK_U64S];
+	u64 r, first = chunk * CHUNK, end = min(m->nr, first + CHUNK);
+	u64 next = dm_regions_next_nosync(m->rg, first);
+
+	dm_regions_dirty_image(m->rg, chunk, bits, DM_REGIONS_CHUNK_U64S);
+	for (r = first; r < first + CHUNK; r++) {
+		bool dirty = r < end && (!m->region[r].in_sync || m->region[r].marked);
+
+		if ((bits[r % CHUNK / 64] >> r % 64 & 1) != dirty)
+			KUNIT_FAIL(m->test, "region %llu: dirty image is not %d\n", r,
+				   dirty);
+		if (r < end && !m->region[r].in_sync && r < next)
+			KUNIT_FAIL(m->test, "region %llu is out of sync, next is %llu\n",
+				   r, next);
+	}
+	if (next < m->nr && m->region[next].in_sync)
+		KUNIT_FAIL(m->test, "region %llu is not out of sync\n", next);
+}
+
 static void model_check(struct model *m)
 {
 	u64 r, in_sync = 0, dirty = 0, idle = 0;
@@ -551,7 +739,7 @@ static void model_step(struct model *m)
 {
 	u64 r = pick_region(m);
 
-	switch (pick(m, 16)) {
+	switch (pick(m, 18)) {
 	case 0 ... 4:
 		model_mark(m, r);
 		break;
@@ -585,6 +773,15 @@ static void model_step(struct model *m)
 		if (!pick(m, 8))
 			model_restart(m);
 		break;
+	case 16:
+		model_recovered(m, r);
+		break;
+	case 17:
+		if (!pick(m, 8))
+			model_forget(m);
+		else
+			model_check_images(m);
+		break;
 	}
 }
 
@@ -605,6 +802,7 @@ static void regions_random(struct kunit *test)
 		m.recovering = 0;
 		m.rg = new_regions(test, m.nr, i & 1 ? DM_REGION_CLEAN :
 				   DM_REGION_NOSYNC, true);
+		m.rg->by_region = i % 3 == 0;
 		m.region = kvcalloc(m.nr, sizeof(*m.region), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, m.region);
 		for (r = 0; r < m.nr; r++) {
@@ -694,6 +892,11 @@ static struct kunit_case dm_log_regions_cases[] = {
 	KUNIT_CASE(regions_no_clean_of_rewritten),
 	KUNIT_CASE(regions_deferred_clean),
 	KUNIT_CASE(regions_recovered),
+	KUNIT_CASE(regions_by_region),
+	KUNIT_CASE(regions_recovered_unasked),
+	KUNIT_CASE(regions_dirty_image),
+	KUNIT_CASE(regions_next_nosync),
+	KUNIT_CASE(regions_pend_unclean),
 	KUNIT_CASE(regions_count_cannot_drift),
 	KUNIT_CASE(regions_failed_not_offered_again),
 	KUNIT_CASE(regions_recovering_limit),
