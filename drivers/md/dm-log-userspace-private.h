@@ -82,8 +82,9 @@ enum us_wait {
  * @unanswered: somebody gave up waiting in this pass
  * @flush_failed: the last flush failed
  * @hint: regions below are in sync, says the daemon
- * @sync_count: its last answer, for the worker, until @sync_count_until; times
- *	here are in jiffies of 64 bits, which do not come round again
+ * @sync_count: the daemon's last count of regions in sync, for the worker
+ * @sync_count_until: how long to believe it, like @busy in jiffies of 64 bits,
+ *	which do not come round again
  * @in_sync_map: insync_cache: regions known to be in sync; or NULL
  */
 struct us_log {

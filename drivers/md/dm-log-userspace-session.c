@@ -390,6 +390,7 @@ static int reconnect_locked(struct us_log *us, enum us_wait wait)
 		DMINFO("userspace: log %s: connected to its daemon again",
 		       us->client.uuid);
 	}
+	/* Pairs with try_once(), which must see what was found out. */
 	smp_store_release(&us->stale, false);
 	/* Pairs with the barrier in us_lost(): was it lost again? */
 	smp_mb();
@@ -512,6 +513,7 @@ static int try_once(struct us_log *us, struct us_try *try)
 {
 	int r;
 
+	/* Pairs with the release in reconnect_locked(). */
 	if (smp_load_acquire(&us->stale)) {
 		r = us_reconnect(us, try->wait);
 		if (r)

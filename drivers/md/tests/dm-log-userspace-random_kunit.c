@@ -93,7 +93,7 @@ static void check_clear(struct dm_log_fake_mirror *fm, u64 region)
 		const struct us_region *r = &um->region[i];
 
 		if (r->nr == region && (r->in_flight || r->failed))
-			KUNIT_FAIL(fm->test, "step %u: region %llu cleared: in flight %d, failed %d\n",
+			KUNIT_FAIL(fm->test, "step %u: region %llu cleared: flight %d, failed %d\n",
 				   um->step, region, r->in_flight, r->failed);
 	}
 }
@@ -112,7 +112,7 @@ static void check_marks(struct us_mirror *um)
 		const struct us_region *r = &um->region[i];
 
 		if (r->in_flight && !test_bit(r->nr, um->fm.daemon.durable))
-			KUNIT_FAIL(um->fm.test, "step %u: region %llu: a write is in flight, the daemon has no mark\n",
+			KUNIT_FAIL(um->fm.test, "step %u: region %llu in flight without a mark\n",
 				   um->step, r->nr);
 	}
 }
@@ -317,7 +317,7 @@ static void suspend_and_resume(struct us_mirror *um)
 		for (i = 0; i < NR_ACTIVE; i++)
 			if (i != late && !um->region[i].failed && !um->region[i].unsure &&
 			    test_bit(um->region[i].nr, um->fm.daemon.marked))
-				KUNIT_FAIL(um->fm.test, "step %u: region %llu is not clean after a suspend\n",
+				KUNIT_FAIL(um->fm.test, "step %u: region %llu not clean\n",
 					   um->step, um->region[i].nr);
 	}
 
