@@ -202,6 +202,8 @@ static int fake_send(struct cn_msg *msg)
 	KUNIT_ASSERT_LT(fm->test, type, FAKE_TYPES);
 	trace(daemon, letters[type]);
 
+	if (fm->on_request)
+		fm->on_request(fm, type);
 	if (use_up(&daemon->ignore[type]))
 		return 0;
 	if (use_up(&daemon->fail[type]))

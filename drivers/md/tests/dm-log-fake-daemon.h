@@ -115,6 +115,7 @@ struct dm_log_fake_daemon {
  * @fail_leg_flushes: so many flushes of the legs fail
  * @in_leg_flush: optional; called during a flush of the legs
  * @on_clear: optional; called for a region before the daemon clears it
+ * @on_request: optional; called for a request before the daemon gets it
  * @nr_events: events that the log has raised
  * @nr_tends: times that the log called for its cleaner
  * @old: module parameters, to be restored
@@ -127,6 +128,7 @@ struct dm_log_fake_mirror {
 	unsigned int fail_leg_flushes;
 	void (*in_leg_flush)(struct dm_log_fake_mirror *fm);
 	void (*on_clear)(struct dm_log_fake_mirror *fm, u64 region);
+	void (*on_request)(struct dm_log_fake_mirror *fm, u32 type);
 	unsigned int nr_events;
 	unsigned int nr_tends;
 	unsigned int old[4];

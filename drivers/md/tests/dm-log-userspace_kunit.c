@@ -1604,24 +1604,26 @@ static void us_restart_in_steps(struct kunit *test)
 	}
 }
 
-/* A daemon that dies between MARK and FLUSH has not confirmed the mark. */
+static void restart_before_flush(struct dm_log_fake_mirror *fm, u32 type)
+{
+	if (type != DM_ULOG_FLUSH)
+		return;
+	fm->on_request = NULL;
+	dm_log_fake_restart(fm, false);
+}
+
+/* A FLUSH does not confirm a MARK that another daemon was given. */
 static void us_restart_between_mark_and_flush(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 
 	mark(fm, 5);
-	fm->daemon.ignore[DM_ULOG_FLUSH] = 1;
-	dm_log_resend_ms = 200;
-	/* Answers to MARK come from the old one, FLUSH is not answered at all. */
-	fm->daemon.revive_after = 0;
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 	forget_trace(&fm->daemon);
-
 	mark(fm, 6);
-	fm->daemon.ignore[DM_ULOG_MARK_REGION] = 1;
-	dm_log_fake_restart(fm, false);
+	fm->on_request = restart_before_flush;
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MFSCSRFMF");
 	KUNIT_EXPECT_EQ(test, nr_held(fm), 2);
 }
 
