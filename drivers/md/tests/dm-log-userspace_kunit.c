@@ -986,7 +986,7 @@ static void answer_oddly(struct dm_log_fake_mirror *fm, u32 type,
 	fm->daemon.odd_reply[0] = odd->value;
 	fm->daemon.odd_reply[1] = 0;
 	fm->daemon.odd_size = odd->size;
-	fm->daemon.odd[type] = 2;
+	fm->daemon.odd[type] = 16;
 }
 
 /* B5: a write for which the daemon says nonsense does not go unmarked. */
