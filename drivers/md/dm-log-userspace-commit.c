@@ -36,6 +36,9 @@
 /* Regions that are cleared before the worker gets a chance. */
 #define CLEAR_BATCH	256U
 
+/* How often marks are given again before a commit fails. */
+#define MAX_REPLAYS	100U
+
 /**
  * struct us_chunk - a chunk that is being committed
  * @nr: its number
@@ -286,10 +289,14 @@ static int send_nosync(struct us_log *us, enum us_wait wait)
 static int commit_marks(struct us_log *us, enum us_wait wait)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
+	unsigned int rounds = 0;
 	bool replay = false;
 	int r;
 
 	do {
+		/* A daemon that is another one at every word cannot be told much. */
+		if (rounds++ == MAX_REPLAYS)
+			return -EIO;
 		if (READ_ONCE(us->replay)) {
 			WRITE_ONCE(us->replay, false);
 			us_zero_map(us->held, rg->nr_regions);

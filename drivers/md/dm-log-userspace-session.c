@@ -454,7 +454,9 @@ static bool out_of_time(struct us_log *us, const struct us_try *try, int error)
 	case US_WAIT_WORKER:
 		return us_given_up(us);
 	case US_WAIT_LIMITED:
+		/* Without I/O there is nobody for whom waiting is worth it. */
 		return us_given_up(us) || READ_ONCE(us->client.hurry) ||
+		       !READ_ONCE(us->want_awake) ||
 		       waited >= msecs_to_jiffies(dm_log_resend_ms);
 	case US_WAIT_IOCTL:
 		break;

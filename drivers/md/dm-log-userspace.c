@@ -43,7 +43,7 @@
 /* How long the worker believes a count of regions that are not all in sync. */
 #define SYNC_COUNT_MS		100
 /* How often a question is repeated that was answered with an error. */
-#define IN_SYNC_TRIES		3
+#define ANSWER_TRIES		3
 /* How long a suspend waits for the worker to get answers. */
 #define SUSPEND_WAIT_MS		15000
 
@@ -543,7 +543,7 @@ static bool ask_in_sync(struct us_log *us, u64 region)
 	/* A daemon that errs may do so once only. */
 	do {
 		r = ask_bool(us, DM_ULOG_IN_SYNC, region, &in_sync, US_WAIT_WORKER);
-	} while (r && ++tries < IN_SYNC_TRIES && !us_given_up(us));
+	} while (r && ++tries < ANSWER_TRIES && !us_given_up(us));
 	if (r)
 		return in_sync_unknown(us, region);
 	note_sync(us, region, in_sync, generation);
@@ -706,19 +706,13 @@ static region_t us_get_sync_count(struct dm_dirty_log *log)
  * Recovery
  */
 
-static int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
+static int ask_resync_work(struct us_log *us, u64 *region)
 {
-	struct us_log *us = to_us_log(log);
-	u64 nr_regions = us->cache.common.args.nr_regions;
-	struct dm_log_answer *answer;
 	struct {
 		__s64 i;
 		__u64 r;
 	} work;
 	int r;
-
-	if (us->hint >= nr_regions)
-		return 0;
 
 	r = us_request(us, DM_ULOG_GET_RESYNC_WORK, NULL, 0, &work, sizeof(work),
 		       US_WAIT_LIMITED);
@@ -726,18 +720,37 @@ static int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 		return r;
 	if (work.i != 0 && work.i != 1)
 		return protocol_error(us, DM_ULOG_GET_RESYNC_WORK, work.i, "0 or 1");
-	if (!work.i)
-		return 0;
-	if (!region_exists(us, work.r))
+	if (work.i && !region_exists(us, work.r))
 		return protocol_error(us, DM_ULOG_GET_RESYNC_WORK, work.r,
 				      "a region of the mirror");
+	*region = work.r;
+	return work.i;
+}
+
+static int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
+{
+	struct us_log *us = to_us_log(log);
+	struct dm_log_answer *answer;
+	unsigned int tries = 0;
+	u64 work;
+	int r;
+
+	if (us->hint >= us->cache.common.args.nr_regions)
+		return 0;
+
+	/* After an error an idle mirror would not ask again before it is resumed. */
+	do {
+		r = ask_resync_work(us, &work);
+	} while (r == -EPROTO && ++tries < ANSWER_TRIES);
+	if (r <= 0)
+		return r;
 
 	/* The mirror asks next whether it is in sync. */
-	note_sync(us, work.r, false, 0);
-	answer = dm_log_answers_get(&us->answers, work.r);
+	note_sync(us, work, false, 0);
+	answer = dm_log_answers_get(&us->answers, work);
 	if (answer)
 		answer->known = DM_LOG_SYNC_KNOWN;
-	*region = work.r;
+	*region = work;
 	return 1;
 }
 

@@ -155,7 +155,9 @@ static int act(struct dm_log_fake_mirror *fm, const struct dm_ulog_request *requ
 	case DM_ULOG_GET_RESYNC_WORK:
 		reply[0] = daemon->work < FAKE_REGIONS;
 		reply[1] = daemon->work < FAKE_REGIONS ? daemon->work : 0;
-		daemon->work = FAKE_REGIONS;
+		/* What it says in its place does not give the region away. */
+		if (!daemon->odd[type])
+			daemon->work = FAKE_REGIONS;
 		return 16;
 	case DM_ULOG_SET_REGION_SYNC:
 		__assign_bit(payload[0], daemon->in_sync, payload[1]);

@@ -845,13 +845,23 @@ static void us_resync_work_checked(struct kunit *test)
 		fm->daemon.odd_reply[0] = rows[i].i;
 		fm->daemon.odd_reply[1] = rows[i].region;
 		fm->daemon.odd_size = rows[i].size;
-		fm->daemon.odd[DM_ULOG_GET_RESYNC_WORK] = 2;
+		fm->daemon.odd[DM_ULOG_GET_RESYNC_WORK] = 10;
 		KUNIT_EXPECT_EQ_MSG(test, resync_work(fm, &region), rows[i].result,
 				    "row %d", i);
+		fm->daemon.odd[DM_ULOG_GET_RESYNC_WORK] = 0;
 		KUNIT_EXPECT_EQ_MSG(test, region,
 				    rows[i].result == 1 ? rows[i].region : 77,
 				    "row %d", i);
 	}
+
+	/* A daemon that errs once is asked again: an idle mirror does not do it. */
+	fm->daemon.work = 7;
+	fm->daemon.odd_reply[0] = 1;
+	fm->daemon.odd_reply[1] = NR;
+	fm->daemon.odd_size = 16;
+	fm->daemon.odd[DM_ULOG_GET_RESYNC_WORK] = 1;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	KUNIT_EXPECT_EQ(test, region, 7);
 }
 
 /*
