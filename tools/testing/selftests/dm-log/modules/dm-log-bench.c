@@ -11,6 +11,8 @@
  *	flush seq|random <rounds>	ns of a flush, see run_flush()
  *	last <rounds>			median ns of get_resync_work() when only the
  *					last region is out of sync
+ *	ask <rounds>			mean and median ns of an in_sync() that has to be
+ *					answered anew each time, as by a daemon
  *
  * All log types, of any dm-log.ko, are called in the same way, by the pointers in
  * struct dm_dirty_log_type. The log belongs to the thread that sends the
@@ -34,6 +36,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #define DM_MSG_PREFIX "log-bench"
 
@@ -298,6 +301,72 @@ static int run_last(struct bench *bench, unsigned int rounds,
 	return r;
 }
 
+/**
+ * struct ask_work - what run_ask() leaves to a worker
+ * @work: the work
+ * @bench: the log
+ * @times: result: ns of each round
+ * @sum: result: ns of all rounds
+ * @rounds: their number
+ * @r: result: 0 or an errno
+ */
+struct ask_work {
+	struct work_struct work;
+	struct bench *bench;
+	u64 *times;
+	u64 sum;
+	unsigned int rounds;
+	int r;
+};
+
+static void ask(struct work_struct *work)
+{
+	struct ask_work *ask = container_of(work, struct ask_work, work);
+	struct bench *bench = ask->bench;
+	struct dm_dirty_log *log = bench->log;
+	unsigned int round;
+	u64 start;
+
+	for (round = 0; round < ask->rounds; round++) {
+		/* A new pass of the mirror's worker: no answer is known. */
+		log->type->flush(log);
+		start = ktime_get_ns();
+		if (log->type->in_sync(log, bench->sample[round % bench->nr_sample], 1) != 1)
+			ask->r = -EIO;
+		ask->times[round] = ktime_get_ns() - start;
+		ask->sum += ask->times[round];
+		cond_resched();
+	}
+}
+
+/*
+ * Per round: flush, with nothing to be flushed, and ask for a region in sync. In a
+ * worker, because that is who waits for a daemon in a mirror. Answers in ns.
+ */
+static int run_ask(struct bench *bench, unsigned int rounds, char *result,
+		   unsigned int maxlen)
+{
+	struct ask_work work = { .bench = bench, .rounds = rounds };
+
+	work.times = kvmalloc_array(rounds, sizeof(u64), GFP_KERNEL);
+	if (!work.times)
+		return -ENOMEM;
+
+	fill_sample(bench, true);
+	INIT_WORK_ONSTACK(&work.work, ask);
+	queue_work(system_long_wq, &work.work);
+	flush_work(&work.work);
+	destroy_work_on_stack(&work.work);
+
+	if (!work.r) {
+		scnprintf(result, maxlen, "mean %llu median %llu",
+			  div_u64(work.sum, rounds), median(work.times, rounds));
+		work.r = 1;
+	}
+	kvfree(work.times);
+	return work.r;
+}
+
 static int bench_message(struct dm_target *ti, unsigned int argc, char **argv,
 			 char *result, unsigned int maxlen)
 {
@@ -316,6 +385,8 @@ static int bench_message(struct dm_target *ti, unsigned int argc, char **argv,
 		r = run_flush(bench, !strcmp(argv[1], "random"), rounds, result, maxlen);
 	else if (argc == 2 && !strcmp(argv[0], "last") && !bench->log->type->postsuspend)
 		r = run_last(bench, rounds, result, maxlen);
+	else if (argc == 2 && !strcmp(argv[0], "ask"))
+		r = run_ask(bench, rounds, result, maxlen);
 	mutex_unlock(&bench->lock);
 	return r;
 }
