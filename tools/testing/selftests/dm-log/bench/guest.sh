@@ -86,7 +86,7 @@ remove() { "${dmsetup[@]}" remove --retry "$1"; }
 
 unload() {
 	local m
-	for m in dm_log_bench dm_mirror dm_region_hash dm_log; do
+	for m in dm_log_bench dm_mirror dm_region_hash dm_log_userspace dm_log; do
 		[ ! -d "/sys/module/$m" ] || rmmod "$m"
 	done
 }
@@ -111,19 +111,17 @@ fio_args=(--name=b --ioengine=libaio --direct=1 --rw=randwrite --bs=4k --iodepth
 	--thread --gtod_reduce=1 --norandommap --random_generator=tausworthe64
 	--time_based --minimal)
 
-# load EXPERIMENT SIZE LATENCY BLOCK VARIANT RUN DEVICE "LOG-DEVICE..." OFFSET BYTES
-#
-# Random writes to BYTES at OFFSET of /dev/DEVICE; -: no log device.
-load() {
-	local device=$7 logs=$8 node log fio fio_iops
-	local was_idle writes us bytes=0 ios=0 flushes=0 t
+# start_fio DEVICE SEED OFFSET BYTES [OPTION...]: random writes to BYTES at OFFSET
+# of /dev/DEVICE, in the background. Warm when this returns; $fio is its process,
+# $node the device's name in sysfs.
+start_fio() {
+	local writes
 
-	node=$(node_of "/dev/$device")
-	[ "$logs" != - ] || logs=
+	node=$(node_of "/dev/$1")
 	stat_of "$node"
 	writes=${s[4]}
-	fio "${fio_args[@]}" --filename="/dev/$device" --randseed="$6" --offset="$9" \
-		--size="${10}" --ramp_time="$warm" --runtime="$window" >/tmp/fio 2>&1 &
+	fio "${fio_args[@]}" --filename="/dev/$1" --randseed="$2" --offset="$3" \
+		--size="$4" --ramp_time="$warm" "${@:5}" >/tmp/fio 2>&1 &
 	fio=$!
 	# Starting fio takes a while; the warm-up counts from its first write.
 	until stat_of "$node"; [ "${s[4]}" -gt "$writes" ]; do
@@ -131,12 +129,19 @@ load() {
 		sleep 0.02
 	done
 	sleep "$warm"
+}
+
+# speed EXPERIMENT SIZE LATENCY BLOCK VARIANT RUN "LOG-DEVICE..."
+#
+# What is written in the next $window seconds to $node.
+speed() {
+	local log was_idle writes us bytes=0 ios=0 flushes=0 t
 
 	idle_time
 	was_idle=$idle t=${EPOCHREALTIME/./}
 	stat_of "$node"
 	writes=${s[4]}
-	for log in $logs; do
+	for log in $7; do
 		stat_of "$log"
 		ios=$((ios - s[4])) bytes=$((bytes - s[6] * 512)) flushes=$((flushes - s[15]))
 	done
@@ -146,23 +151,32 @@ load() {
 	idle_time
 	stat_of "$node"
 	writes=$((s[4] - writes))
-	for log in $logs; do
+	for log in $7; do
 		stat_of "$log"
 		ios=$((ios + s[4])) bytes=$((bytes + s[6] * 512)) flushes=$((flushes + s[15]))
 	done
-	wait $fio || { cat /tmp/fio; die "fio failed"; }
-	fio_iops=$(cut -d';' -f49 /tmp/fio)
 
 	put "${@:1:6}" writes "$writes"
 	put "${@:1:6}" start_us $t
 	put "${@:1:6}" us $us
 	put "${@:1:6}" idle_us $((idle - was_idle))
-	put "${@:1:6}" fio_iops "$fio_iops"
 	put "${@:1:6}" log_bytes "$bytes"
 	put "${@:1:6}" log_writes "$ios"
 	put "${@:1:6}" log_flushes "$flushes"
 	say "$1 $2 $3 $4 $5: $((writes * 1000000 / us)) writes/s, log" \
 		"$((bytes / (writes ? writes : 1))) bytes/write, $ios writes, $flushes flushes"
+}
+
+# load EXPERIMENT SIZE LATENCY BLOCK VARIANT RUN DEVICE "LOG-DEVICE..." OFFSET BYTES
+#
+# Random writes to BYTES at OFFSET of /dev/DEVICE; -: no log device.
+load() {
+	local node fio
+
+	start_fio "$7" "$6" "$9" "${10}" --runtime="$window"
+	speed "${@:1:6}" "${8#-}"
+	wait $fio || { cat /tmp/fio; die "fio failed"; }
+	put "${@:1:6}" fio_iops "$(cut -d';' -f49 /tmp/fio)"
 }
 
 sectors() { # 1GiB
@@ -359,19 +373,19 @@ setup() {
 	device_latency
 }
 
-# Core against disk, by turns of half a second: whatever else the host
+# Core against another log, by turns of half a second: whatever else the host
 # does meets both alike. Both mirrors are there all the time, each with a fio that
 # is stopped and continued.
-core_and_disk() { # PATTERN SIZE LATENCY BLOCK
-	local pattern=$1 len i turn name t us was_idle writes bytes fio=() node=() log=log-$3-$4
-	len=$(sectors "$2")
+core_and_other() { # EXPERIMENT PATTERN SIZE LATENCY BLOCK LOG-TABLE LOG-DEVICE
+	local pattern=$2 len i turn name t us was_idle writes bytes fio=() node=() log=$7 where
+	len=$(sectors "$3")
 	create core "0 $len mirror core 2 $region nosync 2 /dev/leg0 0 /dev/leg1 0 1 handle_errors"
-	create disk "0 $len mirror disk 3 /dev/$log $region nosync 2 /dev/leg0 $len /dev/leg1 $len 1 handle_errors"
-	set -- "$@" "$(area "$1" "$2")"
-	for name in core disk; do
+	create other "0 $len mirror $6 2 /dev/leg0 $len /dev/leg1 $len 1 handle_errors"
+	where=$(area "$pattern" "$3")
+	for name in core other; do
 		node+=("$(node_of /dev/mapper/$name)")
 		fio "${fio_args[@]}" --filename=/dev/mapper/$name --randseed=1 \
-			--offset="${5% *}" --size="${5#* }" --runtime=3600 >/tmp/fio-$name 2>&1 &
+			--offset="${where% *}" --size="${where#* }" --runtime=3600 >/tmp/fio-$name 2>&1 &
 		fio+=($!)
 	done
 	for i in 0 1; do
@@ -383,6 +397,7 @@ core_and_disk() { # PATTERN SIZE LATENCY BLOCK
 	sleep $((3 * warm)) # they share the CPU
 	kill -STOP "${fio[@]}"
 
+	set -- "$1" "${@:3}"
 	for ((turn = 1; turn <= turns; turn++)); do
 		for i in 0 1; do
 			stat_of "${node[i]}"
@@ -400,19 +415,23 @@ core_and_disk() { # PATTERN SIZE LATENCY BLOCK
 			stat_of "$log"
 			name=core-$module
 			[ $i = 0 ] || name=$module
-			put "$pattern-turns" "${@:2:3}" $name $turn start_us "$t"
-			put "$pattern-turns" "${@:2:3}" $name $turn us $us
-			put "$pattern-turns" "${@:2:3}" $name $turn idle_us $((idle - was_idle))
-			put "$pattern-turns" "${@:2:3}" $name $turn writes $writes
-			put "$pattern-turns" "${@:2:3}" $name $turn log_bytes $(((s[6] - bytes) * 512))
+			put "${@:1:4}" $name $turn start_us "$t"
+			put "${@:1:4}" $name $turn us $us
+			put "${@:1:4}" $name $turn idle_us $((idle - was_idle))
+			put "${@:1:4}" $name $turn writes $writes
+			put "${@:1:4}" $name $turn log_bytes $(((s[6] - bytes) * 512))
 		done
 	done
-	say "$pattern $2 $3 $4: core and disk by turns, done"
+	say "${*:1:4}: by turns with core, done"
 	kill -CONT "${fio[@]}"
 	kill "${fio[@]}"
 	wait "${fio[@]}" || :
 	remove core
-	remove disk
+	remove other
+}
+
+core_and_disk() { # PATTERN SIZE LATENCY BLOCK
+	core_and_other "$1-turns" "$@" "disk 3 /dev/log-$3-$4 $region nosync" "log-$3-$4"
 }
 
 stock_and_ours() { # RUNS PATTERN SIZE LATENCY BLOCK
@@ -520,7 +539,14 @@ measure_full() {
 	done
 }
 
+# shellcheck source=tools/testing/selftests/dm-log/bench/userspace.sh
+. "$(dirname "$0")/userspace.sh"
+
 module=
 setup
-"measure_$mode"
+case $mode in
+userspace) ;;
+*)	"measure_$mode" ;;
+esac
+measure_userspace
 unload

@@ -27,6 +27,11 @@ FULL_ONLY = ("instant log: log bytes", "instant, 512 B", "1ms, 4096 B", "2^31 re
              "disk log: ")
 
 
+# What a mirror's worker asks a log's daemon.
+REQUESTS = ("IN_SYNC", "FLUSH", "MARK_REGION", "CLEAR_REGION", "GET_RESYNC_WORK",
+            "SET_REGION_SYNC", "GET_SYNC_COUNT", "IS_REMOTE_RECOVERING")
+
+
 class CpuTime:
     """CPU time that the host gave to the guest."""
 
@@ -78,6 +83,10 @@ class Figures:
             if run in cpu_ms:
                 self.runs[(*case, variant, "own_cpu_ms")][run] = \
                     cpu_ms[run] * own[run] / us
+        # A question's mean time, without what the guest waited for the host.
+        for run, ns in self.get(case, variant, "mean").items():
+            us = self.get(case, variant, "us")[run]
+            self.runs[(*case, variant, "ask_us")][run] = ns / 1000 * own[run] / us
         if case[0].endswith("-turns"):
             own, writes = ({"all": sum(v.values())} for v in (own, writes))
         if writes:
@@ -86,10 +95,20 @@ class Figures:
 
     def get(self, case, variant, metric):
         """Values by run."""
+        if metric.endswith("_per_counted_write"):
+            return self.quotient(self.requests(case, variant, metric.split("_per_")[0]),
+                                 self.get(case, variant, "count_writes"))
         if metric == "log_bytes_per_write":
             return self.quotient(self.get(case, variant, "log_bytes"),
                                  self.get(case, variant, "writes"))
         return self.runs.get((*case, variant, metric), {})
+
+    def requests(self, case, variant, what):
+        """Requests of one type, or of "all", or those that "change" something."""
+        types = {"all": REQUESTS, "change": ("MARK_REGION", "CLEAR_REGION", "FLUSH")}
+        return {run: sum(self.get(case, variant, "count_" + t).get(run, 0)
+                         for t in types.get(what, (what,)))
+                for run in self.get(case, variant, "count_writes")}
 
     @staticmethod
     def quotient(a, b):
@@ -202,6 +221,63 @@ def rows(figures):
                      f"ops-disk-{pattern}", operation, 1 << 21, ("<=", 1.2))
 
 
+def daemon_rows(figures):
+    """Logs that a daemon keeps."""
+    f = figures
+
+    def case(experiment):
+        return (experiment, "1TiB", "instant", "4096")
+
+    def row(name, where, metric, goal, core=None, ratio=False):
+        stock, ours = (f.median(where, v, metric) for v in ("stock", "ours"))
+        against = f.ratio(where, "ours", "stock", metric) if ratio else None
+        return Row(name, stock, None, core, ours, against, against if ratio else ours, goal)
+
+    core = f.median(case("cmirrord"), "core-ours", "iops")
+    for kind in ("core", "disk"):
+        load, ask = case(f"cmirrord-{kind}"), case(f"cmirrord-{kind}-ask")
+        name = f"clustered-{kind}, hot 64 MiB: "
+        yield row(name + "IOPS, against stock", load, "iops", (">=", 15), core, True)
+        changes = {v: f.requests(load, v, "change").values() for v in ("stock", "ours")}
+        yield Row(name + "MARK, CLEAR and FLUSH requests", None, None, None, None, None,
+                  None, ("<=", 0))._replace(
+            stock=statistics.median(changes["stock"]) if changes["stock"] else None,
+            ours=max(changes["ours"], default=None), judged=max(changes["ours"], default=None))
+        yield row(name + "IN_SYNC requests per write", load, "IN_SYNC_per_counted_write",
+                  ("<=", 1))
+        yield row(f"clustered-{kind}: bare IN_SYNC round trip, us", ask, "ask_us", None)
+
+        def share(variant, base=None):
+            """Of the time, what the questions take, asked one after the other; with @base
+            also what a write takes without questions, because there is one CPU for both."""
+            iops = f.get(load, variant, "iops")
+            asked = f.get(load, variant, "IN_SYNC_per_counted_write")
+            ask_us = f.get(ask, variant, "ask_us")
+            alone = f.get(case("cmirrord"), base, "iops") if base else {}
+            values = [iops[r] * (asked[r] * ask_us[r] / 1e6 + (1 / alone[r] if base else 0))
+                      for r in iops if r in asked and r in ask_us]
+            return statistics.median(values) if values else None
+
+        yield Row(name + "share of the time that round trips take", share("stock"), None,
+                  None, share("ours"), None, None, None)
+        ours = share("ours", "core-ours")
+        yield Row(name + "IOPS, against core with these round trips", None, None, None, None,
+                  ours, ours, (">=", 0.8))
+
+    turns = case("testd-turns")
+    against = f.ratio(turns, "ours", "core-ours", "iops")
+    yield Row("insync_cache, dm-log-testd, hot 64 MiB: IOPS, against core", None, None,
+              f.median(turns, "core-ours", "iops"), f.median(turns, "ours", "iops"), against,
+              against, (">=", 0.9))
+    yield row("dm-log-testd, uniform: requests per write, against stock",
+              case("testd-uniform"), "all_per_counted_write", ("<=", 0.5), ratio=True)
+
+
+def all_rows(figures):
+    yield from rows(figures)
+    yield from daemon_rows(figures)
+
+
 def measured(row):
     return any(v is not None for v in row[1:6])
 
@@ -234,7 +310,7 @@ def print_table(figures):
     head = ("case (1 TiB mirror unless it says otherwise)", "stock", "md", "core", "ours",
             "ratio", "goal", "met")
     lines = [head]
-    for row in filter(measured, rows(figures)):
+    for row in filter(measured, all_rows(figures)):
         judged = row.goal and row.judged is not None
         lines.append((row.name, *map(number, row[1:5]),
                       "-" if row.ratio is None else f"{row.ratio:.3g}",
@@ -247,7 +323,7 @@ def print_table(figures):
 
 
 def print_tap(figures):
-    goals = [r for r in rows(figures) if r.goal and
+    goals = [r for r in all_rows(figures) if r.goal and
              (r.judged is not None or not any(word in r.name for word in FULL_ONLY))]
     print(f"TAP version 13\n1..{len(goals)}")
     failed = 0
