@@ -75,18 +75,16 @@ class Figures:
         own = {}
         for run, us in self.get(case, variant, "us").items():
             own[run] = us
+            self.runs[(*case, variant, "own_share")][run] = 1
             if self.cpu.samples:
                 ran = self.cpu.between(start[run], start[run] + us)
                 own[run] = min(us, ran + idle[run])
+                self.runs[(*case, variant, "own_share")][run] = own[run] / us
             self.wall_us += us
             self.own_us += own[run]
             if run in cpu_ms:
                 self.runs[(*case, variant, "own_cpu_ms")][run] = \
                     cpu_ms[run] * own[run] / us
-        # A question's mean time, without what the guest waited for the host.
-        for run, ns in self.get(case, variant, "mean").items():
-            us = self.get(case, variant, "us")[run]
-            self.runs[(*case, variant, "ask_us")][run] = ns / 1000 * own[run] / us
         if case[0].endswith("-turns"):
             own, writes = ({"all": sum(v.values())} for v in (own, writes))
         if writes:
@@ -104,11 +102,12 @@ class Figures:
         return self.runs.get((*case, variant, metric), {})
 
     def requests(self, case, variant, what):
-        """Requests of one type, or of "all", or those that "change" something."""
+        """Requests of one type, or of "all", or those that "change" something. Not of a run
+        whose count is incomplete."""
         types = {"all": REQUESTS, "change": ("MARK_REGION", "CLEAR_REGION", "FLUSH")}
         return {run: sum(self.get(case, variant, "count_" + t).get(run, 0)
                          for t in types.get(what, (what,)))
-                for run in self.get(case, variant, "count_writes")}
+                for run, lost in self.get(case, variant, "count_lost").items() if not lost}
 
     @staticmethod
     def quotient(a, b):
@@ -117,6 +116,17 @@ class Figures:
     def median(self, case, variant, metric):
         values = self.get(case, variant, metric).values()
         return statistics.median(values) if values else None
+
+    def quiet(self, case, variant, metric):
+        """As median(), of the half of the runs in which the host gave the guest the most of
+        its time. With a daemon it is not enough to leave the waiting out: the stock log
+        with cmirrord waits for ticks of the guest's clock, which goes on meanwhile, and the
+        guest's processes are the host's, which takes longer to change between them."""
+        values = self.get(case, variant, metric)
+        share = self.get(case, variant, "own_share")
+        runs = sorted(values, key=lambda run: share[run], reverse=True)
+        runs = runs[:(len(runs) + 1) // 2]
+        return statistics.median(values[r] for r in runs) if runs else None
 
     def ratio(self, case, variant, base, metric):
         values = self.quotient(self.get(case, variant, metric),
@@ -233,36 +243,42 @@ def daemon_rows(figures):
         against = f.ratio(where, "ours", "stock", metric) if ratio else None
         return Row(name, stock, None, core, ours, against, against if ratio else ours, goal)
 
-    core = f.median(case("cmirrord"), "core-ours", "iops")
+    core = f.quiet(case("cmirrord"), "core-ours", "iops")
     for kind in ("core", "disk"):
         load, ask = case(f"cmirrord-{kind}"), case(f"cmirrord-{kind}-ask")
         name = f"clustered-{kind}, hot 64 MiB: "
-        yield row(name + "IOPS, against stock", load, "iops", (">=", 15), core, True)
-        changes = {v: f.requests(load, v, "change").values() for v in ("stock", "ours")}
-        yield Row(name + "MARK, CLEAR and FLUSH requests", None, None, None, None, None,
-                  None, ("<=", 0))._replace(
-            stock=statistics.median(changes["stock"]) if changes["stock"] else None,
-            ours=max(changes["ours"], default=None), judged=max(changes["ours"], default=None))
+        stock, ours = (f.quiet(load, v, "iops") for v in ("stock", "ours"))
+        ratio = ours / stock if ours and stock else None
+        yield Row(name + "IOPS, against stock", stock, None, core, ours, ratio, ratio, (">=", 15))
+
+        # Not one, ever.
+        stock, ours = (max(f.requests(load, v, "change").values(), default=None)
+                       for v in ("stock", "ours"))
+        yield Row(name + "MARK, CLEAR and FLUSH requests", stock, None, None, ours, None, ours,
+                  ("<=", 0))
         yield row(name + "IN_SYNC requests per write", load, "IN_SYNC_per_counted_write",
                   ("<=", 1))
-        yield row(f"clustered-{kind}: bare IN_SYNC round trip, us", ask, "ask_us", None)
+        yield row(f"clustered-{kind}: bare IN_SYNC round trip, ns", ask, "asked", None)
 
-        def share(variant, base=None):
-            """Of the time, what the questions take, asked one after the other; with @base
-            also what a write takes without questions, because there is one CPU for both."""
-            iops = f.get(load, variant, "iops")
-            asked = f.get(load, variant, "IN_SYNC_per_counted_write")
-            ask_us = f.get(ask, variant, "ask_us")
-            alone = f.get(case("cmirrord"), base, "iops") if base else {}
-            values = [iops[r] * (asked[r] * ask_us[r] / 1e6 + (1 / alone[r] if base else 0))
-                      for r in iops if r in asked and r in ask_us]
-            return statistics.median(values) if values else None
+        def waits(variant):
+            """Seconds of round trips for a write."""
+            asked = f.median(load, variant, "IN_SYNC_per_counted_write")
+            ns = f.median(ask, variant, "asked")
+            return asked * ns / 1e9 if asked and ns else None
 
-        yield Row(name + "share of the time that round trips take", share("stock"), None,
+        def share(variant):
+            iops, seconds = f.quiet(load, variant, "iops"), waits(variant)
+            return iops * seconds if iops and seconds else None
+
+        yield Row(name + "share of the time that these round trips take", share("stock"), None,
                   None, share("ours"), None, None, None)
-        ours = share("ours", "core-ours")
-        yield Row(name + "IOPS, against core with these round trips", None, None, None, None,
-                  ours, ours, (">=", 0.8))
+        # One CPU does all of it, so that nothing of it overlaps.
+        ours, limit = f.quiet(load, "ours", "iops"), None
+        if core and waits("ours"):
+            limit = 1 / (1 / core + waits("ours"))
+        against = ours / limit if ours and limit else None
+        yield Row(name + "IOPS, against core and these round trips", None, None, limit, ours,
+                  against, against, (">=", 0.8))
 
     turns = case("testd-turns")
     against = f.ratio(turns, "ours", "core-ours", "iops")

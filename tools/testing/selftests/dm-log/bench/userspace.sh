@@ -8,11 +8,11 @@
 uuid=bench-log
 us_legs="2 /dev/leg0 0 /dev/leg1 0 1 handle_errors"
 testd=
-if [ "$mode" = quick ]; then
-	us_runs=2 asks=2000 count_ms=1000
-else
-	us_runs=5 asks=4000 count_ms=2000
-fi
+case $mode in
+quick)	us_runs=2 asks=2000 count_ms=1000 ;;
+full)	us_runs=3 asks=4000 count_ms=2000 ;;
+*)	us_runs=5 asks=4000 count_ms=2000 window=3 ;;
+esac
 
 use_userspace() { # stock|ours
 	use "$1"
@@ -138,19 +138,12 @@ us_load() {
 
 # What the daemon takes for a question when nothing else goes on.
 bare_round_trip() { # EXPERIMENT SIZE KIND RUN
-	local key=("$1" "$2" instant 4096 "$module" "$4") answer t us was_idle
+	local answer
 
 	create b "0 $(sectors "$2") log-bench $(us_table "$3")"
 	message ask 100 >/dev/null
-	idle_time
-	was_idle=$idle t=${EPOCHREALTIME/./}
 	answer=$(message ask $asks)
-	us=$((${EPOCHREALTIME/./} - t))
-	idle_time
-	put "${key[@]}" start_us $t
-	put "${key[@]}" us $us
-	put "${key[@]}" idle_us $((idle - was_idle))
-	put_pairs "${key[@]}" "$answer"
+	put_pairs "$1" "$2" instant 4096 "$module" "$4" "$answer"
 	say "$1 $module: $answer ns"
 	remove b
 }

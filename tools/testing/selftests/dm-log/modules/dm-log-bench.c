@@ -11,8 +11,8 @@
  *	flush seq|random <rounds>	ns of a flush, see run_flush()
  *	last <rounds>			median ns of get_resync_work() when only the
  *					last region is out of sync
- *	ask <rounds>			mean and median ns of an in_sync() that has to be
- *					answered anew each time, as by a daemon
+ *	ask <rounds>			median ns of an in_sync() that has to be answered
+ *					anew each time, as by a daemon
  *
  * All log types, of any dm-log.ko, are called in the same way, by the pointers in
  * struct dm_dirty_log_type. The log belongs to the thread that sends the
@@ -306,7 +306,6 @@ static int run_last(struct bench *bench, unsigned int rounds,
  * @work: the work
  * @bench: the log
  * @times: result: ns of each round
- * @sum: result: ns of all rounds
  * @rounds: their number
  * @r: result: 0 or an errno
  */
@@ -314,7 +313,6 @@ struct ask_work {
 	struct work_struct work;
 	struct bench *bench;
 	u64 *times;
-	u64 sum;
 	unsigned int rounds;
 	int r;
 };
@@ -334,7 +332,6 @@ static void ask(struct work_struct *work)
 		if (log->type->in_sync(log, bench->sample[round % bench->nr_sample], 1) != 1)
 			ask->r = -EIO;
 		ask->times[round] = ktime_get_ns() - start;
-		ask->sum += ask->times[round];
 		cond_resched();
 	}
 }
@@ -359,8 +356,7 @@ static int run_ask(struct bench *bench, unsigned int rounds, char *result,
 	destroy_work_on_stack(&work.work);
 
 	if (!work.r) {
-		scnprintf(result, maxlen, "mean %llu median %llu",
-			  div_u64(work.sum, rounds), median(work.times, rounds));
+		scnprintf(result, maxlen, "asked %llu", median(work.times, rounds));
 		work.r = 1;
 	}
 	kvfree(work.times);
