@@ -271,7 +271,7 @@ def daemon_rows(figures):
             return iops * seconds if iops and seconds else None
 
         yield Row(name + "share of the time that these round trips take", share("stock"), None,
-                  None, share("ours"), None, None, None)
+                  None, share("ours"), None, share("ours"), (">=", 0.8))
         # One CPU does all of it, so that nothing of it overlaps.
         ours, limit = f.quiet(load, "ours", "iops"), None
         if core and waits("ours"):
