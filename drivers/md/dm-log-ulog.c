@@ -150,13 +150,13 @@ static void take_answer(struct ulog_wait *wait,
 	call->error = to_errno(answer->error);
 	call->reply_size = 0;
 	if (answer->data_size > len) {
-		DMERR_LIMIT("userspace: answer to %s of log %s: %u bytes of payload announced, %zu received",
-			    dm_ulog_type_name(call->type), wait->client->uuid,
+		DMERR_LIMIT("userspace: log %s: answer to %s announces %u bytes, has %zu",
+			    wait->client->uuid, dm_ulog_type_name(call->type),
 			    answer->data_size, len);
 		call->error = -EPROTO;
 	} else if (!call->error && answer->data_size > call->capacity) {
-		DMERR_LIMIT("userspace: answer to %s of log %s: %u bytes of payload, expected at most %zu",
-			    dm_ulog_type_name(call->type), wait->client->uuid,
+		DMERR_LIMIT("userspace: log %s: answer to %s has %u bytes, expected at most %zu",
+			    wait->client->uuid, dm_ulog_type_name(call->type),
 			    answer->data_size, call->capacity);
 		call->error = -ENOSPC;
 	} else if (!call->error) {
@@ -175,7 +175,7 @@ VISIBLE_IF_DM_LOG_KUNIT void dm_ulog_receive(const struct cn_msg *msg, u32 porti
 
 	if (msg->len) {
 		if (msg->len < sizeof(answer)) {
-			DMERR_LIMIT("userspace: answer of %u bytes ignored: expected 0 or at least %zu",
+			DMERR_LIMIT("userspace: answer of %u bytes ignored: expected 0 or %zu",
 				    msg->len, sizeof(answer));
 			return;
 		}
@@ -513,5 +513,5 @@ void dm_ulog_exit(void)
 	netlink_unregister_notifier(&ulog_netlink_notifier);
 	/* The connector does not wait for a callback that is running. */
 	while (atomic_read_acquire(&ulog_callbacks))
-		msleep(1);
+		usleep_range(500, 1000);
 }

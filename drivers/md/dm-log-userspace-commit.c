@@ -164,6 +164,7 @@ static unsigned int gather(struct us_log *us, unsigned long chunk, bool to_clear
 
 	for (i = 0; i < nr; i++) {
 		u64 maybe = map_u64(us->maybe, first + i);
+		u64 base = (first + i) * BITS_PER_TYPE(u64);
 		u64 found;
 
 		owed |= (clean[i] & maybe) != 0;
@@ -178,8 +179,7 @@ static unsigned int gather(struct us_log *us, unsigned long chunk, bool to_clear
 		for (; found; found &= found - 1) {
 			if (n == max)
 				return max + 1;
-			us->batch[n++] = (first + i) * BITS_PER_TYPE(u64) +
-					 __ffs64(found);
+			us->batch[n++] = base + __ffs64(found);
 		}
 	}
 	if (owed && !to_clear)

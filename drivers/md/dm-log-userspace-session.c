@@ -189,7 +189,7 @@ static int ask_once(struct us_log *us, struct us_try *try)
 		return r;
 
 	if (!call->error && try->exact && call->reply_size != call->capacity) {
-		DMERR_LIMIT("userspace: log %s: answer to %s has %zu bytes of payload, expected %zu",
+		DMERR_LIMIT("userspace: log %s: answer to %s has %zu bytes, expected %zu",
 			    us->client.uuid, dm_ulog_type_name(call->type),
 			    call->reply_size, call->capacity);
 		call->error = -EPROTO;
@@ -271,7 +271,7 @@ int us_check_region_size(struct us_log *us, u64 sectors, u64 len)
 	    sectors <= len)
 		return 0;
 
-	DMERR("userspace: log %s: the daemon's region size is %llu: expected a power of two from 2 to %llu sectors",
+	DMERR("userspace: log %s: bad region size %llu: expected a power of two from 2 to %llu",
 	      us->client.uuid, sectors, min(len, BIT_ULL(31)));
 	return -EINVAL;
 }

@@ -101,7 +101,7 @@ static int check_args(unsigned int argc, char **argv, unsigned int nr_options,
 		      const struct us_options *options)
 {
 	if (argc < 3) {
-		DMERR("userspace: expected <uuid> [integrated_flush] [insync_cache] <arguments for the daemon>..., got %u argument(s)",
+		DMERR("userspace: expected <uuid> [options] <word for daemon>..., got %u words",
 		      argc);
 		return -EINVAL;
 	}
@@ -117,7 +117,7 @@ static int check_args(unsigned int argc, char **argv, unsigned int nr_options,
 	}
 	/* Another node may set a region out of sync, and nobody would tell us. */
 	if (options->insync_cache && str_has_prefix(argv[1 + nr_options], "clustered")) {
-		DMERR("userspace: log %s: insync_cache cannot be used with %s: expected a log that no other node shares",
+		DMERR("userspace: log %s: insync_cache with %s: expected a log of one node",
 		      argv[0], argv[1 + nr_options]);
 		return -EINVAL;
 	}
@@ -125,7 +125,7 @@ static int check_args(unsigned int argc, char **argv, unsigned int nr_options,
 }
 
 static int parse_us_args(struct us_log *us, struct dm_target *ti, unsigned int argc,
-		      char **argv, struct us_options *options)
+			 char **argv, struct us_options *options)
 {
 	char *words[3], len[24];
 	unsigned int nr_options = 0, nr_words = 0;
@@ -156,7 +156,7 @@ static int parse_us_args(struct us_log *us, struct dm_target *ti, unsigned int a
 		return -ENOMEM;
 
 	if (strlen(us->ctr_args) > DM_ULOG_MAX_PAYLOAD) {
-		DMERR("userspace: log %s: arguments for the daemon have %zu characters, expected at most %d",
+		DMERR("userspace: log %s: words for daemon: %zu characters, expected at most %d",
 		      argv[0], strlen(us->ctr_args), DM_ULOG_MAX_PAYLOAD);
 		return -EINVAL;
 	}
@@ -177,7 +177,7 @@ static int hold_device(struct us_log *us, struct dm_target *ti, const char *name
 		return 0;
 
 	if (strnlen(name, size) != size - 1) {
-		DMERR("userspace: log %s: the daemon's answer to CTR is not a device's name: expected a NUL at its end",
+		DMERR("userspace: log %s: bad device in answer to CTR: expected a NUL at its end",
 		      us->client.uuid);
 		return -EPROTO;
 	}
@@ -269,7 +269,7 @@ static void free_us_log(struct us_log *us, struct dm_target *ti)
 		int r = us_tell(us, DM_ULOG_DTR);
 
 		if (r)
-			DMWARN("userspace: log %s: the daemon was not told that the log is gone (error %d)",
+			DMWARN("userspace: log %s: the daemon was not told DTR (error %d)",
 			       us->client.uuid, r);
 	}
 	dm_ulog_client_exit(&us->client);
@@ -803,7 +803,7 @@ static void us_set_region_sync(struct dm_dirty_log *log, region_t region,
 		/* To be told before anything else. */
 		WRITE_ONCE(us->nosync_owed, true);
 	if (r) {
-		DMWARN_LIMIT("userspace: log %s: the daemon was not told that region %llu is %s (error %d)",
+		DMWARN_LIMIT("userspace: log %s: cannot tell that region %llu is %s (error %d)",
 			     us->client.uuid, (u64)region,
 			     in_sync ? "recovered, it will be again" : "out of sync", r);
 		return;
