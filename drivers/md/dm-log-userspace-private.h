@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The userspace log, for its three parts: dm-log-userspace.c (the operations),
- * dm-log-userspace-session.c (requests, and daemons that come and go) and
- * dm-log-userspace-commit.c (which regions the daemon has to be told of).
+ * The userspace log, for its four parts: dm-log-userspace.c (the type),
+ * dm-log-userspace-sync.c (what the daemon is asked about regions),
+ * dm-log-userspace-commit.c (which marks and clears it has to be told of) and
+ * dm-log-userspace-session.c (requests, and daemons that come and go).
  */
 
 #ifndef DM_LOG_USERSPACE_PRIVATE_H
@@ -17,6 +18,8 @@
 
 struct dm_dev;
 
+/* Not the number of any region. */
+#define US_NO_REGION		U64_MAX
 /* Regions that are asked for "remote recovering", answer 1: see there. */
 #define US_NR_BUSY		64
 
@@ -160,6 +163,15 @@ bool us_given_up(struct us_log *us);
 void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int error);
 void us_lost(struct dm_ulog_client *client);
 int us_check_region_size(struct us_log *us, u64 sectors, u64 len);
+
+/* dm-log-userspace-sync.c */
+int us_is_clean(struct dm_dirty_log *log, region_t region);
+int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block);
+int us_is_remote_recovering(struct dm_dirty_log *log, region_t region);
+region_t us_get_sync_count(struct dm_dirty_log *log);
+int us_get_resync_work(struct dm_dirty_log *log, region_t *region);
+void us_clear_region(struct dm_dirty_log *log, region_t region);
+void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync);
 
 /* dm-log-userspace-commit.c */
 unsigned long *us_alloc_map(u64 nr_regions);
