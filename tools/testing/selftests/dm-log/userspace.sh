@@ -271,6 +271,67 @@ reads()
 	dm_remove m
 }
 
+# C3: what the daemon holds marked is not marked again, nor flushed; and a region that
+# rests is cleared, with others.
+hot_region()	# [insync_cache]
+{
+	local questions
+
+	is_ours || skip "stock marks and clears for every write"
+	clean_delay 60000
+	setup_same
+	testd_start
+	dm_create m "$(umirror u "$@" testd-core $RS nosync)"
+	write_region m 3
+	trace_mark
+	for _ in 1 2 3 4 5; do
+		write_region m 3 "hot"
+	done
+	case $* in
+	*insync_cache*)	questions='' ;;
+	*)		questions="IN_SYNC IN_SYNC IN_SYNC IN_SYNC IN_SYNC" ;;
+	esac
+	expect "requests for five writes to a marked region" "$questions" \
+		"$(requests | tr ' ' '\n' | grep -v IS_REMOTE_RECOVERING | xargs)"
+	dm_remove m
+	holds_nothing u || fail "still marked: $(held_regions u)"
+	expect_on_legs 3 "hot"
+}
+
+# A region that was called in sync is not asked for again, by writes or by reads, before
+# the next resume; and the table line says so.
+insync_cache()
+{
+	is_ours || skip "stock has no insync_cache"
+	hot_region insync_cache
+}
+
+insync_cache_reads()
+{
+	local table
+
+	is_ours || skip "stock has no insync_cache"
+	setup_same
+	testd_start
+	table="$(umirror u insync_cache testd-core $RS nosync)"
+	dm_create m "$table"
+	expect "the table line" "userspace 5 u insync_cache testd-core $RS nosync" \
+		"$(dm_table m | grep -o 'userspace.*nosync')"
+	expect "what CTR says" "$LEN testd-core $RS nosync" \
+		"$(awk '$2 == "?" && $3 == "CTR" { print $9, $10, $11, $12; exit }' "$trace")"
+	write_region m 3 "read me"
+	trace_mark
+	expect "what the mirror reads" "read me" \
+		"$(read_dev "$(dmdev m)" $((3 * RS)) 1 | head -n 1)"
+	expect "IN_SYNC for a read" 0 "$(nr_requests IN_SYNC)"
+	dm_suspend m
+	dm_resume m
+	trace_mark
+	read_dev "$(dmdev m)" $((3 * RS)) 1 >/dev/null
+	requested IN_SYNC || fail "the answer outlived a resume"
+	dm_remove m
+}
+
 # Everything has been cleared and stored when POSTSUSPEND is sent, and there is
 # silence until RESUME, apart from questions about the state.
 suspend_resume()
@@ -447,6 +508,7 @@ bad_arguments()
 	refused "userspace 4 u testd-disk /dev/no-such-device 128"
 	refused "userspace 3 u testd-disk $log"
 	refused "userspace 4 u testd-core 128 $(repeat x 400)"
+	refused "userspace 4 u insync_cache clustered-core 128" "insync_cache"
 	[ $complaints = 0 ]
 }
 
@@ -585,6 +647,9 @@ run_tests \
 	groups_plain	"512 regions at once" \
 	groups_integrated "512 regions at once with integrated_flush" \
 	reads		"reads ask and get the data" \
+	hot_region	"what is marked is not marked again" \
+	insync_cache	"insync_cache: what is in sync is not asked for again" \
+	insync_cache_reads "insync_cache: reads, until the next resume" \
 	suspend_resume	"suspend: all is stored before, and silence until resume" \
 	reload		"reload: two instances, told apart by luid" \
 	never_resumed	"a table that is never used gets its DTR" \
