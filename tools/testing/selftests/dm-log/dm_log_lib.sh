@@ -12,6 +12,9 @@
 #   DM_LOG_TEST_KO   the third-party log type built from modules/
 #   DM_LOG_DISPOSABLE  set where the kernel is thrown away after a failed test:
 #                    do not tidy up after that, since what hangs would hang us
+#   DM_LOG_KEEP_MODULES  set where modules must not be loaded twice: do not unload them
+#                    after a test, only see whether that would work. User-Mode Linux
+#                    with KASAN takes what was loaded before for what is there.
 #   DM_LOG_EXPECT    "ours" or "stock": refuse to test the other one
 #   KTAP_HELPERS     the kernel's ktap_helpers.sh when run outside its tree
 #
@@ -87,23 +90,19 @@ is_ours()
 	[ -e $PARAMS/clean_delay_ms ]
 }
 
-# User-Mode Linux with KASAN now and then finds memory for a module that is not empty,
-# and refuses to relocate it there ("existing value is nonzero"): not for ours only.
-load_file()	# FILE [PARAMETER...]
-{
-	insmod "$@" 2>/dev/null || insmod "$@"
-}
-
 # load_modules [DM-LOG-PARAMETER...]
 # shellcheck disable=SC2120 # the tests give them
 load_modules()
 {
+	if [ -n "${DM_LOG_KEEP_MODULES:-}" ] && module_loaded dm-mirror; then
+		return
+	fi
 	if [ -n "${DM_LOG_KO:-}" ]; then
-		load_file "$DM_LOG_KO" "$@" || return
+		insmod "$DM_LOG_KO" "$@" || return
 		[ -z "$USERSPACE" ] || [ -z "${DM_LOG_USERSPACE_KO:-}" ] ||
-			load_file "$DM_LOG_USERSPACE_KO" || return
-		load_file "$DM_MIRROR_DIR/dm-region-hash.ko" || return
-		load_file "$DM_MIRROR_DIR/dm-mirror.ko" || return
+			insmod "$DM_LOG_USERSPACE_KO" || return
+		insmod "$DM_MIRROR_DIR/dm-region-hash.ko" || return
+		insmod "$DM_MIRROR_DIR/dm-mirror.ko" || return
 	else
 		modprobe dm-log "$@" && modprobe dm-mirror || return
 		[ -z "$USERSPACE" ] || modprobe dm-log-userspace || return
@@ -114,10 +113,17 @@ load_modules()
 	esac
 }
 
+# What a test leaves behind keeps a module from being unloaded.
 unload_modules()
 {
 	local m
 
+	if [ -n "${DM_LOG_KEEP_MODULES:-}" ]; then
+		clean_delay 5000
+		# Then only dm-mirror and dm-region-hash use dm-log.
+		[ "$(module_refs dm-mirror)" = 0 ] && [ "$(module_refs dm-log)" = 2 ]
+		return
+	fi
 	for m in dm-log-test-null dm-mirror dm-region-hash dm-log-userspace dm-log; do
 		module_loaded $m || continue
 		rmmod $m || return
