@@ -36,6 +36,11 @@ static unsigned long cells_idle(unsigned long word)
 	return ~word & (word >> 1) & CELL_LOW;
 }
 
+static unsigned long cells_marked(unsigned long word)
+{
+	return (word ^ word >> 1) & CELL_LOW;
+}
+
 static unsigned long cells_clean(unsigned long word)
 {
 	return word & (word >> 1) & CELL_LOW;
@@ -116,8 +121,8 @@ static void replace_word(struct dm_regions *rg, unsigned long w,
 		   hweight_long(cells_nosync(old)));
 	add_dirty(rg, (long)hweight_long(cells_dirty(word)) -
 		      (long)hweight_long(cells_dirty(old)));
-	WRITE_ONCE(rg->nr_idle, rg->nr_idle + hweight_long(cells_idle(word)) -
-		   hweight_long(cells_idle(old)));
+	add_marked(rg, (long)hweight_long(cells_marked(word)) -
+		       (long)hweight_long(cells_marked(old)));
 }
 
 /**
@@ -181,7 +186,7 @@ void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state)
 	if (!rg->nr_uncommitted &&
 	    ((state == DM_REGION_NOSYNC && rg->nr_nosync == rg->nr_regions) ||
 	     (state == DM_REGION_CLEAN &&
-	      !(rg->nr_nosync | rg->nr_dirty | rg->nr_idle))))
+	      !(rg->nr_nosync | rg->nr_marked))))
 		return;
 
 	memset(bits, state == DM_REGION_CLEAN ? 0xff : 0, sizeof(bits));
@@ -296,6 +301,12 @@ void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bit
 	end_change(rg, guard);
 }
 
+/* That of @recent which is not being filled. */
+static unsigned long *old_recent(const struct dm_regions *rg)
+{
+	return rg->recent[rg->fresh == rg->recent[0]];
+}
+
 /**
  * dm_regions_begin_clean() - start a period of cleaning
  * @rg: the map
@@ -309,10 +320,10 @@ void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bit
 bool dm_regions_begin_clean(struct dm_regions *rg)
 {
 	struct map_guard guard = begin_change(rg);
-	bool any = rg->nr_idle != 0;
+	bool any = dm_regions_nr_idle(rg) != 0;
 
-	rg->recent_now = !rg->recent_now;
-	bitmap_zero(rg->recent[rg->recent_now], rg->recent_size);
+	rg->fresh = old_recent(rg);
+	bitmap_zero(rg->fresh, rg->recent_mask + 1);
 	end_change(rg, guard);
 	return any;
 }
@@ -328,8 +339,7 @@ static void clean_word(struct dm_regions *rg, unsigned long w, bool all,
 		       struct clean_result *result)
 {
 	unsigned long idle = cells_idle(rg->cells[w]);
-	unsigned long *fresh = rg->recent[rg->recent_now];
-	unsigned long *old = rg->recent[!rg->recent_now];
+	unsigned long *old = old_recent(rg);
 	unsigned long clean = 0;
 
 	if (cells_nosync(rg->cells[w]))
@@ -337,9 +347,9 @@ static void clean_word(struct dm_regions *rg, unsigned long w, bool all,
 
 	for (; idle; idle &= idle - 1) {
 		u64 region = (u64)w * CELLS_PER_WORD + __ffs(idle) / CELL_BITS;
-		unsigned int bit = region & (rg->recent_size - 1);
+		unsigned int bit = region & rg->recent_mask;
 
-		if (test_bit(bit, fresh) || (!all && test_bit(bit, old)))
+		if (test_bit(bit, rg->fresh) || (!all && test_bit(bit, old)))
 			result->idle = true;
 		else
 			clean |= idle & -idle;
@@ -363,7 +373,7 @@ static u64 clean_chunk(struct dm_regions *rg, unsigned long chunk, bool all,
 		clean_word(rg, w, all, &result);
 
 	if (result.nr_cleaned) {
-		WRITE_ONCE(rg->nr_idle, rg->nr_idle - result.nr_cleaned);
+		add_marked(rg, -(long)result.nr_cleaned);
 		/* Recovery goes on here: one commit when it has passed. */
 		if (defer || result.nosync)
 			defer_cleaned(rg, chunk);

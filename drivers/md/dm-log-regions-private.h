@@ -22,7 +22,7 @@
 
 /*
  * Make one change of the map. Preemption stays off so that dm_regions_share()
- * can wait for changes that saw @shared false.
+ * can wait for changes that saw @unlocked not 0.
  */
 struct map_guard {
 	unsigned long flags;
@@ -36,7 +36,7 @@ static __always_inline struct map_guard begin_change(struct dm_regions *rg)
 
 	preempt_disable();
 	/* Pairs with the release in dm_regions_unshare(). */
-	guard.locked = smp_load_acquire(&rg->shared);
+	guard.locked = !smp_load_acquire(&rg->unlocked);
 	if (unlikely(guard.locked))
 		raw_spin_lock_irqsave(&rg->lock, guard.flags);
 	else
@@ -83,11 +83,17 @@ static inline unsigned long padding_cells(const struct dm_regions *rg,
 	return ~0UL << used * CELL_BITS;
 }
 
-/* Only durable maps count; dm_regions_try_step() relies on it. */
+/* Only durable maps count; dm_regions_try_mark() relies on it. */
 static __always_inline void add_dirty(struct dm_regions *rg, long nr)
 {
 	if (rg->durable)
 		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + nr);
+}
+
+static __always_inline void add_marked(struct dm_regions *rg, long nr)
+{
+	if (rg->durable)
+		WRITE_ONCE(rg->nr_marked, rg->nr_marked + nr);
 }
 
 static __always_inline void pend_chunk(struct dm_regions *rg, unsigned long chunk)

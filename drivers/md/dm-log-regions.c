@@ -70,6 +70,12 @@ static __always_inline bool region_exists(const struct dm_regions *rg, u64 regio
 	return false;
 }
 
+/* What @unlocked is while the worker is alone. */
+static unsigned long all_regions(const struct dm_regions *rg)
+{
+	return min_t(u64, rg->nr_regions, ULONG_MAX);
+}
+
 /**
  * dm_regions_share() - let the calling thread change the map beside the worker
  * @rg: the map
@@ -79,10 +85,9 @@ static __always_inline bool region_exists(const struct dm_regions *rg, u64 regio
  */
 void dm_regions_share(struct dm_regions *rg)
 {
-	WARN_ON_ONCE(rg->shared);
-	WRITE_ONCE(rg->shared, true);
-	WRITE_ONCE(rg->simple, false);
-	/* A change that missed these runs with preemption off: wait it out. */
+	WARN_ON_ONCE(!rg->unlocked);
+	WRITE_ONCE(rg->unlocked, 0);
+	/* A change that missed this runs with preemption off: wait it out. */
 	synchronize_rcu();
 }
 
@@ -95,9 +100,7 @@ void dm_regions_share(struct dm_regions *rg)
 void dm_regions_unshare(struct dm_regions *rg)
 {
 	/* The worker's next unlocked change must see all of ours. */
-	smp_store_release(&rg->shared, false);
-	/* The same, where the guard is not used: dm_regions_try_step(). */
-	smp_store_release(&rg->simple, !rg->durable);
+	smp_store_release(&rg->unlocked, all_regions(rg));
 }
 
 /**
@@ -125,7 +128,7 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 	raw_spin_lock_init(&rg->lock);
 	rg->nr_regions = nr_regions;
 	rg->durable = durable;
-	rg->simple = !durable;
+	rg->unlocked = all_regions(rg);
 
 	rg->nr_cell_words = nr_words;
 	if (rg->nr_cell_words != nr_words ||
@@ -166,16 +169,17 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 		memset(rg->unclean, 0xff, BITS_TO_LONGS(rg->nr_chunks) *
 		       sizeof(unsigned long));
 
-		rg->recent_size = nr_regions >= RECENT_MAX_BITS ?
-				  RECENT_MAX_BITS :
-				  roundup_pow_of_two((unsigned long)nr_regions);
+		rg->recent_mask = (nr_regions >= RECENT_MAX_BITS ?
+				   RECENT_MAX_BITS :
+				   roundup_pow_of_two((unsigned long)nr_regions)) - 1;
 		for (i = 0; i < ARRAY_SIZE(rg->recent); i++) {
-			rg->recent[i] = bitmap_zalloc(rg->recent_size, GFP_KERNEL);
+			rg->recent[i] = bitmap_zalloc(rg->recent_mask + 1, GFP_KERNEL);
 			if (!rg->recent[i]) {
 				r = -ENOMEM;
 				goto bad;
 			}
 		}
+		rg->fresh = rg->recent[0];
 	}
 
 	if (state == DM_REGION_CLEAN)
@@ -217,7 +221,7 @@ static void leave_clean(struct dm_regions *rg, unsigned long chunk)
 	pend_chunk(rg, chunk);
 }
 
-/* All writes to an in-sync region have ended. */
+/* All writes to an in-sync region have ended, or it has been recovered. */
 static __always_inline void set_idle(struct dm_regions *rg, u64 region)
 {
 	if (!rg->durable) {
@@ -226,9 +230,8 @@ static __always_inline void set_idle(struct dm_regions *rg, u64 region)
 	}
 
 	/* First the bit that keeps the cleaner off, see dm_regions_end_clean() */
-	__set_bit(region & (rg->recent_size - 1), rg->recent[rg->recent_now]);
+	__set_bit(region & rg->recent_mask, rg->fresh);
 	set_cell(rg, region, DM_REGION_IDLE);
-	WRITE_ONCE(rg->nr_idle, rg->nr_idle + 1);
 	if (!dm_log_summary_test(&rg->idle, chunk_of(region)))
 		dm_log_summary_set(&rg->idle, chunk_of(region));
 }
@@ -246,11 +249,11 @@ void dm_regions_mark_slow(struct dm_regions *rg, u64 region)
 	case DM_REGION_CLEAN:
 		leave_clean(rg, chunk_of(region));
 		set_cell(rg, region, DM_REGION_DIRTY);
+		add_marked(rg, 1);
 		add_dirty(rg, 1);
 		break;
 	case DM_REGION_IDLE:
 		set_cell(rg, region, DM_REGION_DIRTY);
-		WRITE_ONCE(rg->nr_idle, rg->nr_idle - 1);
 		add_dirty(rg, 1);
 		if (rg->by_region)
 			pend_chunk(rg, chunk_of(region));
@@ -306,9 +309,9 @@ static void lose_sync(struct dm_regions *rg, u64 region)
 		return;
 	case DM_REGION_DIRTY:
 		add_dirty(rg, -1);
-		break;
+		fallthrough;
 	case DM_REGION_IDLE:
-		WRITE_ONCE(rg->nr_idle, rg->nr_idle - 1);
+		add_marked(rg, -1);
 		break;
 	case DM_REGION_CLEAN:
 		leave_clean(rg, chunk_of(region));
@@ -329,6 +332,7 @@ static void gain_sync(struct dm_regions *rg, u64 region, bool cleared)
 	 * mirror does so when it does not handle errors): readable, but to be
 	 * copied after the next start.
 	 */
+	add_marked(rg, 1);
 	if (cleared) {
 		set_idle(rg, region);
 	} else {
@@ -391,15 +395,17 @@ void dm_regions_recovered(struct dm_regions *rg, u64 region)
 	switch (get_cell(rg, region)) {
 	case DM_REGION_NOSYNC:
 		WRITE_ONCE(rg->nr_nosync, rg->nr_nosync - 1);
+		add_marked(rg, 1);
 		set_idle(rg, region);
 		break;
 	case DM_REGION_CLEAN:
 		__set_bit(chunk_of(region), rg->unclean);
+		add_marked(rg, 1);
 		set_idle(rg, region);
 		break;
 	case DM_REGION_IDLE:
 		/* Recovered again, so flush the legs again. */
-		__set_bit(region & (rg->recent_size - 1), rg->recent[rg->recent_now]);
+		__set_bit(region & rg->recent_mask, rg->fresh);
 		break;
 	case DM_REGION_DIRTY:
 		break;

@@ -81,24 +81,28 @@ enum dm_region_state {
 /**
  * struct dm_regions - the region map
  * @nr_regions: number of regions, at least 1
+ * @unlocked: regions below this number may be changed without @lock: all of
+ *	them, or none while more than one thread changes the map. (On 32-bit
+ *	machines it is at most ULONG_MAX; the rest then takes the lock.)
  * @cells: the states, two bits each; read by anyone without a lock. Cells past
  *	the last region are CLEAN, so that no search finds them.
- * @simple: a change of state is a change of two bits and nothing else: neither
- *	@durable nor @shared
  * @durable: there is a stable copy: track pending chunks and idle regions
  * @by_region: the stable copy is told of regions, not of chunks, and its user
  *	knows of which: marking an idle region makes its chunk pending, too, and
  *	the user finds out whether there is anything to tell. Set right after
  *	dm_regions_init().
- * @shared: more than one thread changes the map: changes need @lock
  * @nr_chunks: number of chunks, the last one perhaps partly used
  * @nr_cell_words: length of @cells
  *
- * @lock: protects all below and changes of @cells, if @shared. Otherwise the
- *	worker owns them and takes no lock.
- * @nr_nosync: number of NOSYNC regions; read by anyone
  * @nr_dirty: number of DIRTY regions, if @durable; read by anyone
- * @nr_idle: number of IDLE regions; read by anyone
+ * @fresh: that of @recent which is being filled
+ * @recent_mask: the bits of a region's number that tell its bit of @recent
+ *
+ * @lock: protects all from @nr_dirty on and changes of @cells, if @unlocked is 0.
+ *	Otherwise the worker owns them and takes no lock.
+ * @nr_nosync: number of NOSYNC regions; read by anyone
+ * @nr_marked: number of DIRTY and IDLE regions, if @durable; read by anyone. Those
+ *	that are IDLE are not counted: one count less to change in a mark or clear.
  * @nr_uncommitted: pending chunks, and those of commits that have not ended;
  *	read by anyone
  * @nosync: chunks that may have a NOSYNC region
@@ -115,31 +119,32 @@ enum dm_region_state {
  * @recovering: the regions being recovered, and whether they were cleared since
  * @nr_recovering: used entries of @recovering
  *
- * @recent: two bitmaps of @recent_size bits, a region's bit being its number
- *	modulo the size: regions that became idle since the last
+ * @recent: two bitmaps of @recent_mask + 1 bits, a power of two, a region's bit
+ *	being its number modulo the size: regions that became idle since the last
  *	dm_regions_begin_clean(), and those that did so in the period before
- * @recent_size: a power of two
- * @recent_now: the bitmap of @recent that is being filled
  */
 struct dm_regions {
-	u64 nr_regions;
+	/* What mark and clear need, side by side. */
+	unsigned long unlocked;
 	unsigned long *cells;
-	bool simple;
 	bool durable;
 	bool by_region;
-	bool shared;
+	unsigned int recent_mask;
+	u64 nr_dirty;
+	unsigned long *fresh;
+	u64 nr_marked;
+	unsigned long *unclean;
+	struct dm_log_summary idle;
+	struct dm_log_summary pending;
+
+	u64 nr_regions;
 	unsigned long nr_chunks;
 	unsigned long nr_cell_words;
 
 	raw_spinlock_t lock;
 	u64 nr_nosync;
-	u64 nr_dirty;
-	u64 nr_idle;
 	unsigned long nr_uncommitted;
 	struct dm_log_summary nosync;
-	unsigned long *unclean;
-	struct dm_log_summary idle;
-	struct dm_log_summary pending;
 	struct dm_log_summary cleaned[2];
 	unsigned int cleaned_now;
 	unsigned long nr_cleaned;
@@ -152,8 +157,6 @@ struct dm_regions {
 	unsigned int nr_recovering;
 
 	unsigned long *recent[2];
-	unsigned int recent_size;
-	unsigned int recent_now;
 };
 
 int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
@@ -250,33 +253,98 @@ static __always_inline bool dm_regions_is_clean(const struct dm_regions *rg, u64
 	return dm_regions_state(rg, region) >= DM_REGION_IDLE;
 }
 
-/*
- * Change a state if that is all there is to it: there is no stable copy to think
- * of, and the worker is alone. Preemption is off so that dm_regions_share() can
- * wait for changes that saw @simple true.
- */
-static __always_inline bool
-dm_regions_try_step(struct dm_regions *rg, u64 region,
-		    enum dm_region_state from, enum dm_region_state to)
+/* Plain C: x86 has an instruction for each, and they are slow ones. */
+static __always_inline bool dm_regions_get_bit(const unsigned long *bits, u64 nr)
 {
-	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
-	unsigned long *cell, word;
-	bool done = false;
+	return bits[nr / BITS_PER_LONG] >> nr % BITS_PER_LONG & 1;
+}
 
-	if (unlikely(region >= rg->nr_regions))
-		return false;
+static __always_inline void dm_regions_put_bit(unsigned long *bits, unsigned long nr)
+{
+	bits[nr / BITS_PER_LONG] |= 1UL << nr % BITS_PER_LONG;
+}
 
+/*
+ * May an unlocked change of the region begin? If so, preemption is off until
+ * dm_regions_end_unlocked(), so that dm_regions_share() can wait for it.
+ */
+static __always_inline bool dm_regions_begin_unlocked(struct dm_regions *rg, u64 region)
+{
 	preempt_disable();
 	/* Pairs with the release in dm_regions_unshare(). */
-	if (likely(smp_load_acquire(&rg->simple))) {
-		cell = &rg->cells[region / DM_REGIONS_PER_WORD];
-		word = *cell;
-		if (likely((word >> shift & DM_REGION_STATE_MASK) == from)) {
-			WRITE_ONCE(*cell, word ^ (unsigned long)(from ^ to) << shift);
-			done = true;
-		}
-	}
+	return likely(region < smp_load_acquire(&rg->unlocked));
+}
+
+static __always_inline void dm_regions_end_unlocked(void)
+{
 	preempt_enable();
+}
+
+/*
+ * Mark an in-sync region that is not dirty yet if there is no more to it than
+ * that: no stable copy, or one that is going to have the mark anyway.
+ */
+static __always_inline bool dm_regions_try_mark(struct dm_regions *rg, u64 region)
+{
+	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
+	unsigned long chunk = region / DM_REGIONS_PER_CHUNK;
+	unsigned long *cell, word, state;
+	bool done = false;
+
+	if (!dm_regions_begin_unlocked(rg, region))
+		goto out;
+
+	cell = &rg->cells[region / DM_REGIONS_PER_WORD];
+	word = *cell;
+	state = word >> shift & DM_REGION_STATE_MASK;
+	if (unlikely(state < DM_REGION_IDLE))
+		goto out;
+
+	if (rg->durable) {
+		if (state == DM_REGION_CLEAN || rg->by_region) {
+			if (!dm_regions_get_bit(rg->pending.level[0], chunk) ||
+			    !dm_regions_get_bit(rg->unclean, chunk))
+				goto out;
+			WRITE_ONCE(rg->nr_marked,
+				   rg->nr_marked + (state == DM_REGION_CLEAN));
+		}
+		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + 1);
+	}
+	WRITE_ONCE(*cell, word ^ (state ^ DM_REGION_DIRTY) << shift);
+	done = true;
+out:
+	dm_regions_end_unlocked();
+	return done;
+}
+
+/* Clear a dirty region if the idle ones of its chunk are known to be there. */
+static __always_inline bool dm_regions_try_clear(struct dm_regions *rg, u64 region)
+{
+	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
+	unsigned long chunk = region / DM_REGIONS_PER_CHUNK;
+	unsigned long *cell, word, change;
+	bool done = false;
+
+	if (!dm_regions_begin_unlocked(rg, region))
+		goto out;
+
+	cell = &rg->cells[region / DM_REGIONS_PER_WORD];
+	word = *cell;
+	if (unlikely((word >> shift & DM_REGION_STATE_MASK) != DM_REGION_DIRTY))
+		goto out;
+
+	change = DM_REGION_DIRTY ^ DM_REGION_CLEAN;
+	if (rg->durable) {
+		if (unlikely(!dm_regions_get_bit(rg->idle.level[0], chunk)))
+			goto out;
+		change = DM_REGION_DIRTY ^ DM_REGION_IDLE;
+		dm_regions_put_bit(rg->fresh, region & rg->recent_mask);
+		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty - 1);
+	}
+	WRITE_ONCE(*cell, word ^ change << shift);
+	done = true;
+out:
+	dm_regions_end_unlocked();
 	return done;
 }
 
@@ -292,7 +360,7 @@ dm_regions_try_step(struct dm_regions *rg, u64 region,
  */
 static __always_inline void dm_regions_mark(struct dm_regions *rg, u64 region)
 {
-	if (!dm_regions_try_step(rg, region, DM_REGION_CLEAN, DM_REGION_DIRTY))
+	if (unlikely(!dm_regions_try_mark(rg, region)))
 		dm_regions_mark_slow(rg, region);
 }
 
@@ -307,7 +375,7 @@ static __always_inline void dm_regions_mark(struct dm_regions *rg, u64 region)
  */
 static __always_inline void dm_regions_clear(struct dm_regions *rg, u64 region)
 {
-	if (!dm_regions_try_step(rg, region, DM_REGION_DIRTY, DM_REGION_CLEAN))
+	if (unlikely(!dm_regions_try_clear(rg, region)))
 		dm_regions_clear_slow(rg, region);
 }
 
@@ -340,11 +408,15 @@ static inline u64 dm_regions_nr_nosync(const struct dm_regions *rg)
  * @rg: the map
  *
  * Context: any.
- * Return: their number.
+ * Return: their number; where others change the map meanwhile, it may be off by as
+ *	many regions as they change.
  */
 static inline u64 dm_regions_nr_idle(const struct dm_regions *rg)
 {
-	return READ_ONCE(rg->nr_idle);
+	u64 nr_dirty = READ_ONCE(rg->nr_dirty);
+	u64 nr_marked = READ_ONCE(rg->nr_marked);
+
+	return nr_marked > nr_dirty ? nr_marked - nr_dirty : 0;
 }
 
 /**
