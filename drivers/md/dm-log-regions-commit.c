@@ -76,8 +76,12 @@ static unsigned long spread_cells(unsigned long x)
 /* The chunk is committed, or has to be anyway. */
 static void forget_cleaned(struct dm_regions *rg, unsigned long chunk)
 {
-	unsigned int nr = dm_log_summary_clear(&rg->cleaned[0], chunk) +
-			  dm_log_summary_clear(&rg->cleaned[1], chunk);
+	unsigned int nr;
+
+	if (!rg->nr_cleaned)
+		return;
+	nr = dm_log_summary_clear(&rg->cleaned[0], chunk) +
+	     dm_log_summary_clear(&rg->cleaned[1], chunk);
 
 	if (nr)
 		WRITE_ONCE(rg->nr_cleaned, rg->nr_cleaned - nr);
@@ -521,7 +525,8 @@ unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
 	unsigned int i, taken = 0;
 
 	for (i = 0; i < nr; i++) {
-		taken += dm_log_summary_clear(&rg->pending, chunk + i);
+		if (dm_log_summary_test(&rg->pending, chunk + i))
+			taken += dm_log_summary_clear(&rg->pending, chunk + i);
 		forget_cleaned(rg, chunk + i);
 	}
 	end_change(rg, guard);

@@ -253,17 +253,6 @@ static __always_inline bool dm_regions_is_clean(const struct dm_regions *rg, u64
 	return dm_regions_state(rg, region) >= DM_REGION_IDLE;
 }
 
-/* Plain C: x86 has an instruction for each, and they are slow ones. */
-static __always_inline bool dm_regions_get_bit(const unsigned long *bits, u64 nr)
-{
-	return bits[nr / BITS_PER_LONG] >> nr % BITS_PER_LONG & 1;
-}
-
-static __always_inline void dm_regions_put_bit(unsigned long *bits, unsigned long nr)
-{
-	bits[nr / BITS_PER_LONG] |= 1UL << nr % BITS_PER_LONG;
-}
-
 /*
  * May an unlocked change of the region begin? If so, preemption is off until
  * dm_regions_end_unlocked(), so that dm_regions_share() can wait for it.
@@ -302,8 +291,8 @@ static __always_inline bool dm_regions_try_mark(struct dm_regions *rg, u64 regio
 
 	if (rg->durable) {
 		if (state == DM_REGION_CLEAN || rg->by_region) {
-			if (!dm_regions_get_bit(rg->pending.level[0], chunk) ||
-			    !dm_regions_get_bit(rg->unclean, chunk))
+			if (!dm_log_summary_test(&rg->pending, chunk) ||
+			    !dm_log_get_bit(rg->unclean, chunk))
 				goto out;
 			WRITE_ONCE(rg->nr_marked,
 				   rg->nr_marked + (state == DM_REGION_CLEAN));
@@ -335,10 +324,10 @@ static __always_inline bool dm_regions_try_clear(struct dm_regions *rg, u64 regi
 
 	change = DM_REGION_DIRTY ^ DM_REGION_CLEAN;
 	if (rg->durable) {
-		if (unlikely(!dm_regions_get_bit(rg->idle.level[0], chunk)))
+		if (unlikely(!dm_log_summary_test(&rg->idle, chunk)))
 			goto out;
 		change = DM_REGION_DIRTY ^ DM_REGION_IDLE;
-		dm_regions_put_bit(rg->fresh, region & rg->recent_mask);
+		dm_log_put_bit(rg->fresh, region & rg->recent_mask);
 		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty - 1);
 	}
 	WRITE_ONCE(*cell, word ^ change << shift);
