@@ -532,7 +532,13 @@ static u64 pick_region(struct model *m)
 
 static void model_mark(struct model *m, u64 r)
 {
+	enum dm_region_state before = dm_regions_state(m->rg, r);
+
 	dm_regions_mark(m->rg, r);
+	if (before == DM_REGION_CLEAN ||
+	    (before == DM_REGION_IDLE && m->rg->by_region))
+		KUNIT_ASSERT_EQ(m->test, dm_regions_next_pending(m->rg, r / CHUNK),
+				r / CHUNK);
 	if (m->region[r].in_sync)
 		m->region[r].marked = true;
 	m->region[r].touched = true;
