@@ -566,8 +566,10 @@ measure_full() {
 module=
 setup
 case $mode in
-userspace) ;;
-*)	"measure_$mode" ;;
+userspace) measure_userspace ;;
+ops)	measure_ops ;;
+*)
+	"measure_$mode"
+	measure_userspace ;;
 esac
-measure_userspace
 unload
