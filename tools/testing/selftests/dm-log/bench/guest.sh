@@ -486,8 +486,10 @@ measure_quick() {
 			operations core $((1 << 21)) $run 51
 		done
 		use ours
-		flush_time 1GiB log-instant-4096 $run
-		flush_time 100TiB log-instant-4096 $run
+		for device in log-instant-4096 log-void-4096 log-1ms-4096; do
+			flush_time 1GiB $device $run
+			flush_time 100TiB $device $run
+		done
 	done
 }
 
