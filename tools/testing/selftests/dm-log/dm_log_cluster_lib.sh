@@ -27,14 +27,6 @@ need_daemons()
 
 # --- commands that may hang --------------------------------------------------
 
-gone()		# PID
-{
-	local state=Z
-
-	read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" || :
-	[ "$state" = Z ]
-}
-
 # bounded SECONDS COMMAND...: status 124 if it has not ended by then. It is
 # killed, but not waited for: it may sit in the kernel. (Its output goes through
 # a file because a pipe would be waited for.)

@@ -90,6 +90,16 @@ is_ours()
 	[ -e $PARAMS/clean_delay_ms ]
 }
 
+# True for a zombie too, which is waiting for us.
+gone()		# PID
+{
+	local stat
+
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+	stat=${stat##*) }
+	[ "${stat:0:1}" = Z ]
+}
+
 # load_modules [DM-LOG-PARAMETER...]
 # shellcheck disable=SC2120 # the tests give them
 load_modules()

@@ -192,16 +192,6 @@ within()
 	wait $pid
 }
 
-# True for a zombie too, which is waiting for us.
-gone()		# PID
-{
-	local stat
-
-	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
-	stat=${stat##*) }
-	[ "${stat:0:1}" = Z ]
-}
-
 # --- the end of a test -------------------------------------------------------
 
 stop_daemons()
