@@ -106,13 +106,14 @@ void us_commit_exit(struct us_log *us)
 }
 
 /**
- * us_zero_map() - clear all bits of a per-region bitmap
+ * us_fill_map() - set or clear all bits of a per-region bitmap
  * @map: the bitmap
- * @nr_regions: its length, for which bitmap_zero() might be too small
+ * @nr_regions: its length, for which bitmap_fill() might be too small
+ * @value: what they become
  */
-void us_zero_map(unsigned long *map, u64 nr_regions)
+void us_fill_map(unsigned long *map, u64 nr_regions, bool value)
 {
-	memset(map, 0, BITS_TO_LONGS(nr_regions) * sizeof(unsigned long));
+	memset(map, value ? 0xff : 0, BITS_TO_LONGS(nr_regions) * sizeof(unsigned long));
 }
 
 /* Sixty-four bits of a bitmap. */
@@ -230,12 +231,12 @@ static int mark_batch(struct us_log *us, unsigned int nr, enum us_wait wait)
 static int commit_some(struct us_log *us, bool replay, enum us_wait wait)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
-	unsigned int i, nr_chunks = 0, nr = 0, generation;
+	unsigned int i, nr_chunks = 0, nr = 0;
 	unsigned long chunk, partly = rg->nr_chunks;
 	bool committed;
-	int r;
+	int generation, r;
 
-	generation = READ_ONCE(us->generation);
+	generation = atomic_read(&us->generation);
 	for (chunk = dm_regions_next_pending(rg, 0);
 	     chunk < rg->nr_chunks && nr_chunks < CHUNK_BATCH && nr < MARK_BATCH;
 	     chunk = dm_regions_next_pending(rg, chunk + 1)) {
@@ -252,7 +253,7 @@ static int commit_some(struct us_log *us, bool replay, enum us_wait wait)
 
 	r = mark_batch(us, nr, wait);
 	/* Of two daemons each may have been told half of it. */
-	committed = !r && generation == READ_ONCE(us->generation);
+	committed = !r && generation == atomic_read(&us->generation);
 	if (committed)
 		for (i = 0; i < nr; i++)
 			__set_bit(us->batch[i], us->held);
@@ -299,7 +300,7 @@ static int commit_marks(struct us_log *us, enum us_wait wait)
 			return -EIO;
 		if (READ_ONCE(us->replay)) {
 			WRITE_ONCE(us->replay, false);
-			us_zero_map(us->held, rg->nr_regions);
+			us_fill_map(us->held, rg->nr_regions, false);
 			dm_regions_pend_unclean(rg);
 			replay = true;
 		}

@@ -9,6 +9,7 @@
 #ifndef DM_LOG_USERSPACE_PRIVATE_H
 #define DM_LOG_USERSPACE_PRIVATE_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
 
 #include "dm-log-answers.h"
@@ -53,7 +54,7 @@ enum us_wait {
  *
  * @session_lock: one reconnect at a time; protects @changed, @introduced and
  *	@awake
- * @generation: number of reconnects
+ * @generation: how often answers were forgotten: at a resume, and for another daemon
  * @stale: the daemon may not know this log, or its marks
  * @lost: the socket of @client.portid was closed
  * @changed: the daemon is another or has forgotten the log, and the log is not
@@ -89,6 +90,7 @@ enum us_wait {
  * @sync_count_until: how long to believe it, like @busy in jiffies of 64 bits,
  *	which do not come round again
  * @in_sync_map: insync_cache: regions known to be in sync; or NULL
+ * @counted: the worker has asked since then whether all are
  */
 struct us_log {
 	struct dm_log_cache cache;
@@ -101,7 +103,7 @@ struct us_log {
 	bool integrated;
 
 	struct mutex session_lock;	/* reconnecting */
-	unsigned int generation;
+	atomic_t generation;
 	bool stale;
 	bool lost;
 	bool changed;
@@ -137,6 +139,7 @@ struct us_log {
 	u64 sync_count;
 	u64 sync_count_until;
 	unsigned long *in_sync_map;
+	bool counted;
 };
 
 static inline struct us_log *cache_to_us_log(struct dm_log_cache *cache)
@@ -159,6 +162,7 @@ int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 int us_request_region_size(struct us_log *us, u64 *sectors);
 int us_tell(struct us_log *us, u32 type);
 int us_reconnect(struct us_log *us, enum us_wait wait);
+void us_forget_answers(struct us_log *us);
 bool us_given_up(struct us_log *us);
 void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int error);
 void us_lost(struct dm_ulog_client *client);
@@ -175,7 +179,7 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync);
 
 /* dm-log-userspace-commit.c */
 unsigned long *us_alloc_map(u64 nr_regions);
-void us_zero_map(unsigned long *map, u64 nr_regions);
+void us_fill_map(unsigned long *map, u64 nr_regions, bool value);
 int us_commit_init(struct us_log *us);
 void us_commit_exit(struct us_log *us);
 int us_commit(struct dm_log_cache *cache, bool all);

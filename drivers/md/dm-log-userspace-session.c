@@ -331,15 +331,30 @@ static int check_known_size(const struct us_log *us, u64 sectors)
 	return -EPROTO;
 }
 
+/**
+ * us_forget_answers() - nothing that the daemon has said of regions holds any more
+ * @us: the log
+ *
+ * Also not what is on its way. The answers of this pass of the worker are not
+ * meant: they are needed as they were.
+ *
+ * Context: any thread.
+ */
+void us_forget_answers(struct us_log *us)
+{
+	atomic_inc(&us->generation);
+	/* Pairs with the barrier in is_outdated(). */
+	smp_mb__after_atomic();
+	WRITE_ONCE(us->hint, 0);
+	WRITE_ONCE(us->counted, false);
+	if (us->in_sync_map)
+		us_fill_map(us->in_sync_map, us->cache.common.args.nr_regions, false);
+}
+
 /* It has our marks from its disk, or not at all: give them again. */
 static void forget_daemon(struct us_log *us)
 {
-	WRITE_ONCE(us->generation, us->generation + 1);
-	/* Pairs with the barrier in is_outdated(). */
-	smp_mb();
-	WRITE_ONCE(us->hint, 0);
-	if (us->in_sync_map)
-		us_zero_map(us->in_sync_map, us->cache.common.args.nr_regions);
+	us_forget_answers(us);
 	WRITE_ONCE(us->replay, true);
 }
 

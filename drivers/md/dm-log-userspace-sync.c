@@ -73,24 +73,23 @@ int us_is_clean(struct dm_dirty_log *log, region_t region)
 /*
  * What is remembered for longer than a pass must come from the daemon that is there.
  * Another thread may have found a new one while this answer was on its way: then
- * forget_daemon() has been here, or comes after the question whether it has.
+ * us_forget_answers() has been here, or comes after the question whether it has.
  */
-static bool is_outdated(struct us_log *us, unsigned int generation)
+static bool is_outdated(struct us_log *us, int generation)
 {
-	/* Pairs with the barrier in forget_daemon(). */
+	/* Pairs with the barrier in us_forget_answers(). */
 	smp_mb();
-	return READ_ONCE(us->generation) != generation;
+	return atomic_read(&us->generation) != generation;
 }
 
-static void note_hint(struct us_log *us, u64 hint, unsigned int generation)
+static void note_hint(struct us_log *us, u64 hint, int generation)
 {
 	WRITE_ONCE(us->hint, hint);
 	if (is_outdated(us, generation))
 		WRITE_ONCE(us->hint, 0);
 }
 
-static void note_sync(struct us_log *us, u64 region, bool in_sync,
-		      unsigned int generation)
+static void note_sync(struct us_log *us, u64 region, bool in_sync, int generation)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
 
@@ -110,6 +109,24 @@ static void note_sync(struct us_log *us, u64 region, bool in_sync,
 	/* A write of ours had failed, and another node has recovered it. */
 	if (dm_regions_state(rg, region) == DM_REGION_NOSYNC)
 		dm_regions_set_sync(rg, region, true);
+}
+
+/* The daemon has counted as many regions in sync as there are; the worker only. */
+static void note_all_in_sync(struct us_log *us, int generation)
+{
+	struct dm_regions *rg = &us->cache.common.regions;
+	u64 region;
+
+	if (!us->in_sync_map)
+		return;
+
+	us_fill_map(us->in_sync_map, rg->nr_regions, true);
+	/* It may not have been told yet. */
+	for (region = dm_regions_next_nosync(rg, 0); region < rg->nr_regions;
+	     region = dm_regions_next_nosync(rg, region + 1))
+		clear_bit(region, us->in_sync_map);
+	if (is_outdated(us, generation))
+		us_fill_map(us->in_sync_map, rg->nr_regions, false);
 }
 
 /*
@@ -133,14 +150,52 @@ static bool need_not_ask(struct us_log *us)
 	return us->unanswered && us_given_up(us);
 }
 
+static int ask_sync_count(struct us_log *us, u64 *count, enum us_wait wait)
+{
+	u64 nr_regions = us->cache.common.args.nr_regions;
+	int generation = atomic_read(&us->generation);
+	__u64 answer;
+	int r;
+
+	r = us_request(us, DM_ULOG_GET_SYNC_COUNT, NULL, 0, &answer, sizeof(answer),
+		       wait);
+	if (r)
+		return r;
+	if (answer > nr_regions)
+		return protocol_error(us, DM_ULOG_GET_SYNC_COUNT, answer,
+				      "not more than the number of regions");
+	if (answer == nr_regions) {
+		note_hint(us, nr_regions, generation);
+		/* Somebody else's answer may be older than what the worker says. */
+		if (wait != US_WAIT_IOCTL)
+			note_all_in_sync(us, generation);
+	}
+	*count = answer;
+	return 0;
+}
+
+/* insync_cache: are all regions in sync? Then none has to be asked for. */
+static bool all_in_sync(struct us_log *us)
+{
+	u64 count;
+
+	if (!us->in_sync_map || READ_ONCE(us->counted))
+		return false;
+	WRITE_ONCE(us->counted, true);
+	return !ask_sync_count(us, &count, US_WAIT_LIMITED) &&
+	       count == us->cache.common.args.nr_regions;
+}
+
 static bool ask_in_sync(struct us_log *us, u64 region)
 {
-	unsigned int generation = READ_ONCE(us->generation), tries = 0;
+	int generation = atomic_read(&us->generation), tries = 0;
 	bool in_sync;
 	int r;
 
 	if (need_not_ask(us))
 		return in_sync_unknown(us, region);
+	if (all_in_sync(us) && test_bit(region, us->in_sync_map))
+		return true;
 	/* A daemon that errs may do so once only. */
 	do {
 		r = ask_bool(us, DM_ULOG_IN_SYNC, region, &in_sync, US_WAIT_WORKER);
@@ -158,7 +213,8 @@ static bool ask_in_sync(struct us_log *us, u64 region)
  * @can_block: whether the caller may sleep
  *
  * The daemon is asked once for all questions of a pass; see dm-log-answers.h. With
- * insync_cache not even that, if it has called the region in sync before.
+ * insync_cache not even that, if it has called the region in sync before, or has
+ * counted as many regions in sync as there are.
  *
  * Context: the worker; any if @can_block is 0.
  * Return: 1 or 0; -EWOULDBLOCK if @can_block is 0 and the daemon had to be asked.
@@ -206,7 +262,7 @@ static void note_busy(struct us_log *us, u64 region)
 
 static int ask_remote_recovering(struct us_log *us, u64 region, bool *recovering)
 {
-	unsigned int generation = READ_ONCE(us->generation);
+	int generation = atomic_read(&us->generation);
 	u64 nr_regions = us->cache.common.args.nr_regions;
 	__u64 question = region;
 	struct {
@@ -301,27 +357,17 @@ int us_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 region_t us_get_sync_count(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
-	unsigned int generation = READ_ONCE(us->generation);
-	u64 nr_regions = us->cache.common.args.nr_regions;
 	/* The other caller is a process that wants the status. */
 	bool worker = current->flags & PF_WQ_WORKER;
-	__u64 count;
-	int r;
+	u64 count;
 
 	if (worker && time_before64(get_jiffies_64(), us->sync_count_until))
 		return us->sync_count;
 
-	r = us_request(us, DM_ULOG_GET_SYNC_COUNT, NULL, 0, &count, sizeof(count),
-		       worker ? US_WAIT_LIMITED : US_WAIT_IOCTL);
-	if (!r && count > nr_regions)
-		r = protocol_error(us, DM_ULOG_GET_SYNC_COUNT, count,
-				   "not more than the number of regions");
-	if (r)
+	if (ask_sync_count(us, &count, worker ? US_WAIT_LIMITED : US_WAIT_IOCTL))
 		return 0;
 
-	if (count == nr_regions)
-		note_hint(us, nr_regions, generation);
-	if (worker && count < nr_regions) {
+	if (worker && count < us->cache.common.args.nr_regions) {
 		us->sync_count = count;
 		us->sync_count_until = get_jiffies_64() +
 				       msecs_to_jiffies(SYNC_COUNT_MS);
@@ -423,7 +469,7 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 	 * failed and the mirror does not care: readable, but not clean.
 	 */
 	bool recovered = in_sync && us->cleared_region == region;
-	unsigned int generation = READ_ONCE(us->generation);
+	int generation = atomic_read(&us->generation);
 	int r;
 
 	if (!region_exists(us, region)) {

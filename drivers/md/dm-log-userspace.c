@@ -381,10 +381,8 @@ static int us_resume(struct dm_dirty_log *log)
 	dm_log_cache_lock(&us->cache);
 
 	dm_regions_restart_resync(&us->cache.common.regions);
-	WRITE_ONCE(us->hint, 0);
 	us->sync_count_until = 0;
-	if (us->in_sync_map)
-		us_zero_map(us->in_sync_map, us->cache.common.args.nr_regions);
+	us_forget_answers(us);
 	/* Whether the daemon has kept marks over the suspend is its secret. */
 	if (us->cache.resumed)
 		WRITE_ONCE(us->replay, true);

@@ -1229,7 +1229,7 @@ static void us_insync_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "II");
+	expect_trace(fm, "NII");
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
@@ -1254,6 +1254,55 @@ static void us_insync_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+}
+
+/* insync_cache: if all are in sync, that is said once for all. */
+static void us_insync_cache_all(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
+
+	/* A status may be older than what the worker has said since. */
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	forget_trace(&fm->daemon);
+
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, NR - 1), 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 0), 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, NR), -EWOULDBLOCK);
+	expect_trace(fm, "N");
+
+	/* Only what has failed since is not. */
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = -EIO;
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), 1);
+	/* Also if the daemon has not heard of it. */
+	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 0;
+	clear(fm, 5);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
+
+	/* Another daemon, or a resume: to be counted again. */
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), -EWOULDBLOCK);
+	__clear_bit(6, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 1);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), -EWOULDBLOCK);
+	__set_bit(6, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), -EWOULDBLOCK);
+
+	/* The worker asks, too, as long as the mirror does not know. */
+	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), 1);
 }
 
 /* The same if the first answer came from insync_cache, and the daemon dies then. */
@@ -1850,6 +1899,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_sync_count),
 	KUNIT_CASE(us_sync_count_worker),
 	KUNIT_CASE(us_insync_cache),
+	KUNIT_CASE(us_insync_cache_all),
 	KUNIT_CASE(us_insync_cache_holds_for_the_pass),
 	KUNIT_CASE(us_status_strings),
 	KUNIT_CASE(us_status_without_daemon),
