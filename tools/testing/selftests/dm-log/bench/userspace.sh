@@ -30,7 +30,8 @@ with_cluster_lib() {
 start_cluster() {
 	# cmirrord looks for its device among device-mapper's.
 	create us-log "0 $((64 << 11)) linear /dev/log-instant-4096 0"
-	with_cluster_lib start_corosync 1 127.0.0.1 || die "no corosync"
+	# As it is shipped, with a real-time priority.
+	COROSYNC_RR=yes with_cluster_lib start_corosync 1 127.0.0.1 || die "no corosync"
 	with_cluster_lib start_cmirrord || die "no cmirrord"
 }
 
@@ -100,10 +101,10 @@ count_requests() { # EXPERIMENT SIZE LATENCY BLOCK VARIANT RUN
 
 # Requests for all writes of a mirror's life, up to the last CLEAR of its suspend:
 # regions are cleared late, and many at a time.
-requests_of_life() { # EXPERIMENT PATTERN SIZE KIND RUN
+requests_of_life() { # EXPERIMENT PATTERN SIZE KIND RUN [OPTION]
 	local node fio counter
 
-	create m "0 $(sectors "$3") mirror $(us_table "$4") $us_legs"
+	create m "0 $(sectors "$3") mirror $(us_table "$4" "${@:6}") $us_legs"
 	node=$(node_of /dev/mapper/m)
 	"$ours_dir/ulog-count" $uuid 100000 "/sys/block/$node/stat" >/tmp/requests &
 	counter=$!
@@ -171,6 +172,7 @@ measure_userspace() {
 			use_userspace $module
 			requests_of_life testd-uniform uniform 1TiB testd $run
 		done
+		requests_of_life testd-cached uniform 1TiB testd $run insync_cache
 	done
 	core_and_other testd-turns hot64M 1TiB instant 4096 \
 		"$(us_table testd insync_cache)" log-instant-4096
