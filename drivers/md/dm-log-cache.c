@@ -17,6 +17,7 @@
 
 #include "dm-dirty-log-private.h"
 #include "dm-log-cache.h"
+#include "dm-log-trace.h"
 #include "dm-log-types.h"
 
 #define DM_MSG_PREFIX "dirty region log"
@@ -85,6 +86,33 @@ MODULE_PARM_DESC(max_idle_regions,
 
 static struct workqueue_struct *dm_log_wq;
 
+static int commit_locked(struct dm_log_cache *cache, bool all)
+{
+	struct dm_log_stats *stats = &cache->common.stats;
+	struct dm_regions *rg = &cache->common.regions;
+	bool changed = dm_regions_uncommitted(rg);
+	u64 start = 0;
+	int r;
+
+	if (cache->gated)
+		return 0;
+
+	if (trace_dm_log_commit_enabled())
+		start = ktime_get_ns();
+	r = cache->ops->commit(cache, all);
+	if (!changed && !r)
+		return 0;
+
+	dm_log_count(&stats->commits, 1);
+	if (r < 0)
+		dm_log_count(&stats->commit_errors, 1);
+	if (start)
+		trace_dm_log_commit(stats->dev, dm_regions_nr_dirty(rg) +
+				    dm_regions_nr_idle(rg),
+				    ktime_get_ns() - start, min(r, 0));
+	return r;
+}
+
 /**
  * dm_log_cache_commit() - bring the stable copy up to date, unless suspended
  * @cache: the cache
@@ -99,7 +127,7 @@ int dm_log_cache_commit(struct dm_log_cache *cache, bool all)
 
 	do {
 		mutex_lock(&cache->commit_lock);
-		r = cache->gated ? 0 : cache->ops->commit(cache, all);
+		r = commit_locked(cache, all);
 		mutex_unlock(&cache->commit_lock);
 	} while (r > 0);
 	return r;
@@ -122,7 +150,9 @@ static int flush_legs(struct dm_log_cache *cache)
  */
 static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
 {
+	struct dm_log_stats *stats = &cache->common.stats;
 	struct dm_regions *rg = &cache->common.regions;
+	u64 nr_idle, nr_cleaned = 0;
 	int r = 0;
 
 	lockdep_assert_held(&cache->clean_lock);
@@ -130,6 +160,7 @@ static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
 	if (cache->gated || !cache->ops->may_clean(cache))
 		return;
 
+	nr_idle = dm_regions_nr_idle(rg);
 	if (dm_regions_begin_clean(rg))
 		r = flush_legs(cache);
 	if (r) {
@@ -137,11 +168,18 @@ static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
 			DMWARN_LIMIT("%s: cannot flush the legs (error %d): %s stays dirty",
 				     cache->type, r, cache->name);
 	} else {
-		dm_regions_end_clean(rg, all, defer);
+		nr_cleaned = dm_regions_end_clean(rg, all, defer);
 		if (!defer && all)
 			dm_regions_pend_cleaned(rg);
 	}
 	WRITE_ONCE(cache->legs_failed, r != 0);
+
+	if (nr_cleaned) {
+		dm_log_count(&stats->cleanings, 1);
+		dm_log_count(&stats->cleaned, nr_cleaned);
+	}
+	if (nr_idle)
+		trace_dm_log_clean(stats->dev, nr_idle, nr_cleaned, r);
 }
 
 /*
@@ -220,6 +258,7 @@ void dm_log_run_cleaner(struct dm_dirty_log *log)
  * dm_log_cache_init() - set up all of a cache but its region map
  * @cache: zeroed memory
  * @type: the log type's name
+ * @kinds: DM_LOG_STATS_* of what it has besides a cache
  * @ops: the kind of stable copy
  * @log: the log
  * @ti: its target
@@ -227,9 +266,10 @@ void dm_log_run_cleaner(struct dm_dirty_log *log)
  * The gate is closed until dm_log_cache_opened().
  */
 void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
-		       const struct dm_log_cache_ops *ops,
+		       unsigned int kinds, const struct dm_log_cache_ops *ops,
 		       struct dm_dirty_log *log, struct dm_target *ti)
 {
+	dm_log_stats_init(&cache->common.stats, ti, type, DM_LOG_STATS_CACHE | kinds);
 	cache->type = type;
 	cache->ops = ops;
 	cache->log = log;
@@ -248,6 +288,7 @@ void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
  */
 void dm_log_cache_exit(struct dm_log_cache *cache)
 {
+	dm_log_stats_hide(&cache->common.stats);
 	dm_log_common_exit(&cache->common);
 	mutex_destroy(&cache->clean_lock);
 	mutex_destroy(&cache->commit_lock);
@@ -294,13 +335,19 @@ void dm_log_cache_opened(struct dm_log_cache *cache)
 }
 
 /**
- * dm_log_cache_start() - let the cleaner run
+ * dm_log_cache_start() - let the cleaner run, and the counters be read
  * @cache: the cache, opened
+ * @error: how opening it has ended, to be traced
  *
  * Context: ioctl.
  */
-void dm_log_cache_start(struct dm_log_cache *cache)
+void dm_log_cache_start(struct dm_log_cache *cache, int error)
 {
+	const struct dm_regions *rg = &cache->common.regions;
+
+	trace_dm_log_resume(cache->common.stats.dev, cache->type, rg->nr_regions,
+			    dm_regions_nr_nosync(rg), error);
+	dm_log_stats_show(&cache->common.stats);
 	WRITE_ONCE(cache->live, true);
 }
 
@@ -375,6 +422,7 @@ int dm_log_cache_close(struct dm_log_cache *cache)
 	mutex_unlock(&cache->commit_lock);
 	dm_regions_unshare(rg);
 	mutex_unlock(&cache->clean_lock);
+	dm_log_stats_hide(&cache->common.stats);
 	return r;
 }
 
@@ -389,8 +437,11 @@ int dm_log_cache_close(struct dm_log_cache *cache)
  */
 int dm_log_cache_flush(struct dm_log_cache *cache)
 {
+	struct dm_log_stats *stats = &cache->common.stats;
 	struct dm_regions *rg = &cache->common.regions;
 	bool cleaned = false;
+
+	dm_log_count(&stats->flushes, 1);
 
 	if (dm_regions_nr_idle(rg)) {
 		if (READ_ONCE(dm_log_clean_delay_ms)) {
@@ -406,8 +457,10 @@ int dm_log_cache_flush(struct dm_log_cache *cache)
 		}
 	}
 
-	if (!dm_regions_uncommitted(rg))
+	if (!dm_regions_uncommitted(rg)) {
+		dm_log_count(&stats->free_flushes, 1);
 		return 0;
+	}
 	return dm_log_cache_commit(cache, cleaned);
 }
 

@@ -114,7 +114,7 @@ static inline struct dm_log_cache *to_dm_log_cache(struct dm_dirty_log *log)
 }
 
 void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
-		       const struct dm_log_cache_ops *ops,
+		       unsigned int kinds, const struct dm_log_cache_ops *ops,
 		       struct dm_dirty_log *log, struct dm_target *ti);
 void dm_log_cache_exit(struct dm_log_cache *cache);
 
@@ -122,7 +122,7 @@ void dm_log_cache_lock(struct dm_log_cache *cache);
 void dm_log_cache_unlock(struct dm_log_cache *cache);
 
 void dm_log_cache_opened(struct dm_log_cache *cache);
-void dm_log_cache_start(struct dm_log_cache *cache);
+void dm_log_cache_start(struct dm_log_cache *cache, int error);
 void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms);
 void dm_log_cache_stop(struct dm_log_cache *cache);
 int dm_log_cache_close(struct dm_log_cache *cache);

@@ -7,6 +7,7 @@
 #include <linux/device-mapper.h>
 
 #include "dm-log-common.h"
+#include "dm-log-trace.h"
 
 #define DM_MSG_PREFIX "dirty region log"
 
@@ -106,7 +107,10 @@ int dm_log_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
  */
 void dm_log_mark_region(struct dm_dirty_log *log, region_t region)
 {
-	dm_regions_mark(log_regions(log), region);
+	struct dm_log_common *common = log->context;
+
+	trace_dm_log_mark_region(common->stats.dev, region);
+	dm_regions_mark(&common->regions, region);
 }
 
 /**
@@ -116,7 +120,10 @@ void dm_log_mark_region(struct dm_dirty_log *log, region_t region)
  */
 void dm_log_clear_region(struct dm_dirty_log *log, region_t region)
 {
-	dm_regions_clear(log_regions(log), region);
+	struct dm_log_common *common = log->context;
+
+	trace_dm_log_clear_region(common->stats.dev, region);
+	dm_regions_clear(&common->regions, region);
 }
 
 /**
@@ -128,10 +135,12 @@ void dm_log_clear_region(struct dm_dirty_log *log, region_t region)
  */
 int dm_log_get_resync_work(struct dm_dirty_log *log, region_t *region)
 {
+	struct dm_log_common *common = log->context;
 	u64 next;
 
-	if (!dm_regions_next_resync(log_regions(log), &next))
+	if (!dm_regions_next_resync(&common->regions, &next))
 		return 0;
+	trace_dm_log_resync_work(common->stats.dev, next);
 	*region = next;
 	return 1;
 }
@@ -145,7 +154,10 @@ int dm_log_get_resync_work(struct dm_dirty_log *log, region_t *region)
 void dm_log_set_region_sync(struct dm_dirty_log *log, region_t region,
 			    int in_sync)
 {
-	dm_regions_set_sync(log_regions(log), region, in_sync);
+	struct dm_log_common *common = log->context;
+
+	trace_dm_log_set_region_sync(common->stats.dev, region, in_sync);
+	dm_regions_set_sync(&common->regions, region, in_sync);
 }
 
 /**

@@ -11,15 +11,18 @@
 
 #include "dm-log-args.h"
 #include "dm-log-regions.h"
+#include "dm-log-stats.h"
 
 /**
  * struct dm_log_common - what the context of a core or disk log points to
  * @args: from the table line
  * @regions: the state of all regions
+ * @stats: what is counted, and which mirror this is
  */
 struct dm_log_common {
 	struct dm_log_args args;
 	struct dm_regions regions;
+	struct dm_log_stats stats;
 };
 
 int dm_log_common_init(struct dm_log_common *common, const char *type,

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "dm-log-common.h"
+#include "dm-log-trace.h"
 #include "dm-log-types.h"
 
 static int core_ctr(struct dm_dirty_log *log, struct dm_target *ti,
@@ -35,6 +36,7 @@ static int core_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 		return r;
 	}
 
+	dm_log_stats_init(&common->stats, ti, "core", DM_LOG_STATS_SYNC);
 	log->context = common;
 	return 0;
 }
@@ -43,8 +45,17 @@ static void core_dtr(struct dm_dirty_log *log)
 {
 	struct dm_log_common *common = log->context;
 
+	dm_log_stats_hide(&common->stats);
 	dm_log_common_exit(common);
 	kfree(common);
+}
+
+static int core_postsuspend(struct dm_dirty_log *log)
+{
+	struct dm_log_common *common = log->context;
+
+	dm_log_stats_hide(&common->stats);
+	return 0;
 }
 
 static int core_resume(struct dm_dirty_log *log)
@@ -58,6 +69,9 @@ static int core_resume(struct dm_dirty_log *log)
 	dm_regions_share(&common->regions);
 	dm_regions_restart_resync(&common->regions);
 	dm_regions_unshare(&common->regions);
+	trace_dm_log_resume(common->stats.dev, "core", common->args.nr_regions,
+			    dm_regions_nr_nosync(&common->regions), 0);
+	dm_log_stats_show(&common->stats);
 	return 0;
 }
 
@@ -92,6 +106,7 @@ struct dm_dirty_log_type dm_log_core_type = {
 	.module = THIS_MODULE,
 	.ctr = core_ctr,
 	.dtr = core_dtr,
+	.postsuspend = core_postsuspend,
 	.resume = core_resume,
 	.get_region_size = dm_log_get_region_size,
 	.is_clean = dm_log_is_clean,

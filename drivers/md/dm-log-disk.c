@@ -23,6 +23,7 @@
 #include "dm-log-cache.h"
 #include "dm-log-dev.h"
 #include "dm-log-store.h"
+#include "dm-log-trace.h"
 #include "dm-log-types.h"
 
 #define DM_MSG_PREFIX "dirty region log"
@@ -69,6 +70,7 @@ static void report_failure(struct disk_log *dl, int error)
 			    dl->dev->name, error);
 		break;
 	}
+	trace_dm_log_failure(dl->cache.common.stats.dev, dl->dev->name, error);
 	dm_log_raise_event(dl->cache.ti);
 }
 
@@ -175,7 +177,8 @@ static int disk_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	if (!dl)
 		return -ENOMEM;
 
-	dm_log_cache_init(&dl->cache, "disk", &disk_cache_ops, log, ti);
+	dm_log_cache_init(&dl->cache, "disk", DM_LOG_STATS_SYNC | DM_LOG_STATS_DISK,
+			  &disk_cache_ops, log, ti);
 
 	r = dm_log_parse_args("disk", ti->len, argc - 1, argv + 1,
 			      &dl->cache.common.args);
@@ -204,6 +207,8 @@ static int disk_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 		DMERR("disk: no memory for I/O to log device %s", dl->dev->name);
 		goto bad;
 	}
+
+	dl->store.stats = &dl->cache.common.stats;
 
 	log->context = &dl->cache.common;
 	return 0;
@@ -264,7 +269,7 @@ static int disk_resume(struct dm_dirty_log *log)
 	dm_log_cache_opened(&dl->cache);
 	dm_log_cache_unlock(&dl->cache);
 
-	dm_log_cache_start(&dl->cache);
+	dm_log_cache_start(&dl->cache, r);
 	/* An idle mirror has no worker that would try again. */
 	if (r && dl->store.state != DM_LOG_STORE_FOREIGN)
 		dm_log_cache_tend(&dl->cache, RETRY_MS);

@@ -32,7 +32,9 @@
 #include <linux/vmalloc.h>
 
 #include "dm-log-regions.h"
+#include "dm-log-stats.h"
 #include "dm-log-store.h"
+#include "dm-log-trace.h"
 
 #define DM_MSG_PREFIX "dirty region log"
 
@@ -207,10 +209,26 @@ static void gather_block(struct dm_log_store *store, u64 block,
 	extent->nr_sectors += store->dev->block_sectors;
 }
 
+static void count_write(struct dm_log_store *store, unsigned int nr_blocks,
+			unsigned int nr_extents, u64 start, int error)
+{
+	u64 bytes = (u64)nr_blocks * block_bytes(store);
+
+	if (!store->stats)
+		return;
+	dm_log_count(&store->stats->writes, nr_extents);
+	dm_log_count(&store->stats->bytes, bytes);
+	if (start)
+		trace_dm_log_write(store->stats->dev, store->extents[0].sector,
+				   nr_extents, nr_blocks, bytes,
+				   ktime_get_ns() - start, error);
+}
+
 /* Write what has been gathered; with @preflush after all that was written before. */
 static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
 			  unsigned int nr_extents, bool preflush)
 {
+	u64 start = trace_dm_log_write_enabled() ? ktime_get_ns() : 0;
 	bool lost = false;
 	unsigned int i;
 	int r;
@@ -220,6 +238,7 @@ static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
 
 	r = store->dev->ops->write(store->dev, store->extents, nr_extents,
 				   preflush);
+	count_write(store, nr_blocks, nr_extents, start, r);
 
 	for (i = 0; i < nr_extents; i++)
 		if (store->extents[i].error)

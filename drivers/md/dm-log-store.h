@@ -24,6 +24,7 @@
 
 #include "dm-log-dev.h"
 
+struct dm_log_stats;
 struct dm_regions;
 
 #define DM_LOG_MAGIC		0x4D695272	/* "rRiM" */
@@ -103,6 +104,7 @@ enum dm_log_store_state {
  * struct dm_log_store - a region map's stable copy
  * @dev: the device
  * @regions: the map
+ * @stats: where writes are counted, or NULL
  * @state: see enum dm_log_store_state
  * @io_failed: a read or write failed since the last good resume
  * @flush_failed: a flush failed since the last good resume
@@ -125,6 +127,7 @@ enum dm_log_store_state {
 struct dm_log_store {
 	struct dm_log_dev *dev;
 	struct dm_regions *regions;
+	struct dm_log_stats *stats;
 	enum dm_log_store_state state;
 	bool io_failed;
 	bool flush_failed;

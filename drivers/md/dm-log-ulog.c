@@ -31,6 +31,7 @@
 #endif
 
 #include "dm-dirty-log-private.h"
+#include "dm-log-trace.h"
 #include "dm-log-ulog.h"
 
 #define DM_MSG_PREFIX "dirty region log"
@@ -367,6 +368,7 @@ int dm_ulog_call(struct dm_ulog_client *client, struct dm_ulog_call *call)
 		.call = call,
 		.seq = atomic_inc_return(&ulog_seq),
 	};
+	u64 start = 0;
 	int r;
 
 	if (call->size > DM_ULOG_MAX_PAYLOAD) {
@@ -379,6 +381,11 @@ int dm_ulog_call(struct dm_ulog_client *client, struct dm_ulog_call *call)
 	call->error = 0;
 	call->reply_size = 0;
 	call->portid = 0;
+
+	trace_dm_log_request(client->uuid, client->luid, wait.seq, call->type,
+			     dm_ulog_type_name(call->type), call->size);
+	if (trace_dm_log_reply_enabled())
+		start = ktime_get_ns();
 
 	spin_lock(&ulog_lock);
 	hash_add(ulog_waits, &wait.node, wait.seq);
@@ -394,6 +401,11 @@ int dm_ulog_call(struct dm_ulog_client *client, struct dm_ulog_call *call)
 	else
 		hash_del(&wait.node);
 	spin_unlock(&ulog_lock);
+
+	if (start)
+		trace_dm_log_reply(client->uuid, client->luid, wait.seq, call->type,
+				   dm_ulog_type_name(call->type), call->reply_size,
+				   ktime_get_ns() - start, call->error, r);
 
 	if (!r)
 		WRITE_ONCE(client->silent, false);

@@ -25,6 +25,7 @@
 #include <linux/string.h>
 
 #include "dm-dirty-log-private.h"
+#include "dm-log-trace.h"
 #include "dm-log-userspace-private.h"
 
 #define DM_MSG_PREFIX "dirty region log"
@@ -141,6 +142,7 @@ void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int err
 		return;
 	us->waiting_since = since;
 	WRITE_ONCE(us->waiting, true);
+	trace_dm_log_failure(us->cache.common.stats.dev, us->client.uuid, error);
 	DMWARN("userspace: log %s: no answer to %s from a daemon (error %d): waiting",
 	       us->client.uuid, dm_ulog_type_name(type), error);
 	if (us->cache.resumed)
@@ -184,9 +186,12 @@ static int ask_once(struct us_log *us, struct us_try *try)
 		ms = min_t(unsigned long, ms, timeout_s * MSEC_PER_SEC);
 	call->timeout = msecs_to_jiffies(ms);
 	call->killable = try->wait == US_WAIT_IOCTL;
+	atomic64_inc(&us->cache.common.stats.requests);
 	r = dm_ulog_call(&us->client, call);
-	if (r)
+	if (r) {
+		atomic64_inc(&us->cache.common.stats.unanswered);
 		return r;
+	}
 
 	if (!call->error && try->exact && call->reply_size != call->capacity) {
 		DMERR_LIMIT("userspace: log %s: answer to %s has %zu bytes, expected %zu",

@@ -12,6 +12,7 @@
 #include <linux/log2.h>
 #include <linux/sched.h>
 
+#include "dm-log-trace.h"
 #include "dm-log-userspace-private.h"
 
 #define DM_MSG_PREFIX "dirty region log"
@@ -427,6 +428,7 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 	answer = dm_log_answers_get(&us->answers, work);
 	if (answer)
 		answer->known = DM_LOG_SYNC_KNOWN;
+	trace_dm_log_resync_work(us->cache.common.stats.dev, work);
 	*region = work;
 	return 1;
 }
@@ -478,6 +480,7 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 		return;
 	}
 
+	trace_dm_log_set_region_sync(us->cache.common.stats.dev, region, in_sync);
 	us->cleared_region = US_NO_REGION;
 	answer = dm_log_answers_get(&us->answers, region);
 	if (answer)

@@ -290,7 +290,8 @@ static int us_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	if (!us)
 		return -ENOMEM;
 
-	dm_log_cache_init(&us->cache, "userspace", &us_cache_ops, log, ti);
+	dm_log_cache_init(&us->cache, "userspace", DM_LOG_STATS_DAEMON, &us_cache_ops,
+			  log, ti);
 	us_session_init(us);
 	us->write_region = US_NO_REGION;
 	us->cleared_region = US_NO_REGION;
@@ -406,7 +407,7 @@ static int us_resume(struct dm_dirty_log *log)
 	dm_log_cache_opened(&us->cache);
 	dm_log_cache_unlock(&us->cache);
 
-	dm_log_cache_start(&us->cache);
+	dm_log_cache_start(&us->cache, r);
 	if (r)
 		dm_log_cache_tend(&us->cache, MSEC_PER_SEC);
 	return r;

@@ -116,7 +116,6 @@ static void core_optional_operations(struct kunit *test)
 	struct dm_dirty_log *log = new_core(test, 1, NULL);
 
 	KUNIT_EXPECT_NULL(test, log->type->presuspend);
-	KUNIT_EXPECT_NULL(test, log->type->postsuspend);
 	KUNIT_EXPECT_NULL(test, log->type->is_remote_recovering);
 	KUNIT_EXPECT_EQ(test, log->type->get_region_size(log), REGION_SECTORS);
 }
@@ -358,6 +357,7 @@ static void core_state_survives_resume(struct kunit *test)
 		log->type->mark_region(log, region);
 
 	log->type->flush(log);
+	KUNIT_EXPECT_EQ(test, log->type->postsuspend(log), 0);
 	log->type->resume(log);
 
 	KUNIT_EXPECT_EQ(test, sync_count(log), DIV_ROUND_UP(5000, 3));
@@ -450,6 +450,7 @@ static void core_in_sync_in_interrupt(struct kunit *test)
 struct sparse_core {
 	struct dm_dirty_log log;
 	struct dm_log_common common;
+	struct dm_target ti;
 	unsigned long cells[DM_REGIONS_PER_CHUNK * 2 / BITS_PER_LONG];
 };
 
@@ -468,6 +469,7 @@ static struct dm_dirty_log *new_sparse_core(struct kunit *test, u64 nr_chunks)
 	rg = &sparse->common.regions;
 	raw_spin_lock_init(&rg->lock);
 	rg->nr_regions = nr_chunks * DM_REGIONS_PER_CHUNK;
+	rg->unlocked = min_t(u64, rg->nr_regions, ULONG_MAX);
 	rg->nr_chunks = nr_chunks;
 	rg->nr_cell_words = nr_chunks * ARRAY_SIZE(sparse->cells);
 	/* DM_REGION_CLEAN */
@@ -477,6 +479,7 @@ static struct dm_dirty_log *new_sparse_core(struct kunit *test, u64 nr_chunks)
 	r = kunit_add_action_or_reset(test, exit_sparse, sparse);
 	KUNIT_ASSERT_EQ(test, r, 0);
 
+	dm_log_stats_init(&sparse->common.stats, &sparse->ti, "core", DM_LOG_STATS_SYNC);
 	sparse->log.type = &dm_log_core_type;
 	sparse->log.context = &sparse->common;
 	return &sparse->log;

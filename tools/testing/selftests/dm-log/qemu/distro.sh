@@ -175,6 +175,43 @@ claim "a userspace log without a daemon is refused, nothing leaks" '
 	! mirror m "userspace 4 uuid-1 clustered-core $region nosync" 2>/tmp/err &&
 	! dms info m >/dev/null 2>&1'
 
+# Tracepoints, with a log device that fails in the end.
+tracing=/sys/kernel/tracing
+trace_disk() {
+	mount -t tracefs tracefs $tracing && echo 1 >$tracing/events/dm_log/enable &&
+		dms create l --table "0 2048 linear /dev/vdc 0" && dms mknodes &&
+		mirror m "disk 3 /dev/mapper/l $region sync" && wait_in_sync m &&
+		fill /dev/mapper/m 1 && dms suspend m && dms resume m &&
+		dms load l --table "0 2048 error" && dms suspend l && dms resume l &&
+		fill /dev/mapper/m 2
+	dms remove --force m
+	dms remove l
+	! mirror m "userspace 4 uuid-1 clustered-core $region nosync" 2>/dev/null
+	echo 0 >$tracing/events/dm_log/enable
+}
+traced() { # EVENT PATTERN
+	grep -q "dm_log_$1: .*$2" $tracing/trace && return
+	grep "dm_log_$1" $tracing/trace | head -n 3 | sed 's/^/# /'
+	return 1
+}
+if [ -z "$STOCK" ]; then
+	trace_disk
+	claim "trace: resume" 'traced resume "disk regions $regions out_of_sync $regions error 0"'
+	claim "trace: resync work" 'traced resync_work "region 0$"'
+	claim "trace: set region sync" 'traced set_region_sync "region 0 in_sync 1"'
+	claim "trace: mark and clear" '
+		traced mark_region "region 1$" && traced clear_region "region 1$"'
+	claim "trace: a commit, and one that failed" '
+		traced commit "ns [1-9][0-9]* error 0" && traced commit "error -5"'
+	claim "trace: a write" '
+		traced write "sector 0 writes 1 blocks [1-9] bytes [1-9][0-9]* ns [1-9][0-9]* error 0"'
+	claim "trace: cleaning" 'traced clean "cleaned [1-9][0-9]* error 0"'
+	claim "trace: failure" 'traced failure "error -5"'
+	claim "trace: request and no reply" '
+		traced request "log uuid-1 .*CTR (1)" && traced reply "log uuid-1 .*CTR (1).*result -3"'
+	umount $tracing
+fi
+
 # Unloading fails if anything is still referenced.
 unload() {
 	if [ -n "$(users dm_log_userspace)" ]; then
