@@ -29,6 +29,7 @@ extern unsigned int dm_log_resend_ms;
 #endif
 
 void dm_log_raise_event(struct dm_target *ti);
+void dm_log_mirror_uuid(struct dm_target *ti, char *uuid);
 int dm_log_param_set_bounded(const char *val, const struct kernel_param *kp,
 			     unsigned int max);
 

@@ -250,6 +250,25 @@ void dm_log_raise_event(struct dm_target *ti)
 }
 
 /**
+ * dm_log_mirror_uuid() - what tells a mapped device from all others
+ * @ti: its target
+ * @uuid: gets the UUID, up to DM_UUID_LEN bytes; an empty string if it has none
+ *
+ * It may be given its UUID at any time, and then keeps it.
+ *
+ * Context: process context, may sleep, but not for I/O. A seam for tests.
+ */
+void dm_log_mirror_uuid(struct dm_target *ti, char *uuid)
+{
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+	KUNIT_STATIC_STUB_REDIRECT(dm_log_mirror_uuid, ti, uuid);
+#endif
+	if (!ti->table ||
+	    dm_copy_name_and_uuid(dm_table_get_md(ti->table), NULL, uuid))
+		*uuid = '\0';
+}
+
+/**
  * struct dm_log_builtin - a log type that lives in this module
  * @type: what gets registered
  * @init: optional; runs before the type is registered

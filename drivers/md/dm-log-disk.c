@@ -264,6 +264,7 @@ static int disk_resume(struct dm_dirty_log *log)
 
 	dm_log_cache_lock(&dl->cache);
 	dm_regions_restart_resync(&dl->cache.common.regions);
+	dm_log_mirror_uuid(dl->cache.ti, dl->store.owner.uuid);
 	r = dm_log_store_resume(&dl->store, how_to_load(dl));
 	report_health(dl, r);
 	dm_log_cache_opened(&dl->cache);

@@ -9,11 +9,9 @@
  * where it also has bytes that are not ours, of what was read at resume. So
  * nothing is ever written that was not set by the map or read from the device.
  *
- * Region size. The header does not tell it, so a bitset could be read with another
- * region size than it was written with. A record behind the header does, wherever
- * that place is unused (all zeros or all ones, as LVM leaves it). Others keep the
- * record without knowing it; if they change the number of regions in the header
- * it no longer agrees with the record, which then says nothing.
+ * Whose log. The header does not tell it, so a bitset could be read that was written
+ * for another region size, or for another mirror. The record behind the header
+ * does, see dm-log-record.c. If it does not fit, a new log is begun.
  *
  * Order. A header says how many bits are valid. When a log is begun or grows, the
  * new bits are made durable first, with the old header if they share its block,
@@ -119,7 +117,7 @@ int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 	memset(store, 0, sizeof(*store));
 	store->dev = dev;
 	store->regions = regions;
-	store->region_sectors = region_sectors;
+	store->owner.region_sectors = region_sectors;
 	store->nr_blocks = div_u64(dm_log_store_sectors(regions->nr_regions,
 							dev->block_sectors),
 				   dev->block_sectors);
@@ -288,22 +286,25 @@ static int commit_pending(struct dm_log_store *store)
 	return r;
 }
 
+/* In the header's sector, so that a power cut cannot part the two. */
+static_assert(sizeof(struct dm_log_header_disk) +
+	      sizeof(struct dm_log_record_disk) <= SECTOR_SIZE);
+
+static struct dm_log_record_disk *record_of(const struct dm_log_store *store)
+{
+	return store->head + sizeof(struct dm_log_header_disk);
+}
+
 /* From now on block 0 is composed with a header of this mirror. */
 static void update_header(struct dm_log_store *store)
 {
 	struct dm_log_header_disk *header = store->head;
-	struct dm_log_record_disk *record = store->head + sizeof(*header);
 
 	header->magic = cpu_to_le32(DM_LOG_MAGIC);
 	header->version = cpu_to_le32(DM_LOG_VERSION);
 	header->nr_regions = cpu_to_le64(store->regions->nr_regions);
-
-	if (!store->has_record)
-		return;
-	record->magic = cpu_to_le64(DM_LOG_RECORD_MAGIC);
-	record->nr_regions = header->nr_regions;
-	record->region_sectors = cpu_to_le32(store->region_sectors);
-	record->zero = 0;
+	dm_log_record_write(record_of(store), store->regions->nr_regions,
+			    &store->owner);
 }
 
 /*
@@ -394,31 +395,6 @@ static int read_ends(struct dm_log_store *store)
 		r = read_sectors(store, (store->nr_blocks - 1) * block_sectors,
 				 block_sectors, store->tail);
 	return r;
-}
-
-/*
- * The record behind the header, as it was read: true unless it says that the
- * bits were written with another region size. Finds out, too, whether there is
- * room for a record of ours.
- */
-static bool check_record(struct dm_log_store *store)
-{
-	const struct dm_log_header_disk *header = store->head;
-	const struct dm_log_record_disk *record = store->head + sizeof(*header);
-	bool ours = record->magic == cpu_to_le64(DM_LOG_RECORD_MAGIC) &&
-		    !record->zero;
-	u8 first = *(u8 *)record;
-
-	store->has_record = ours || ((first == 0 || first == 0xff) &&
-				     !memchr_inv(record, first, sizeof(*record)));
-	if (!ours || record->nr_regions != header->nr_regions ||
-	    record->region_sectors == cpu_to_le32(store->region_sectors))
-		return true;
-
-	DMWARN("log device %s has regions of %u sectors, expected %u: all out of sync",
-	       store->dev->name, le32_to_cpu(record->region_sectors),
-	       store->region_sectors);
-	return false;
 }
 
 enum header_kind { HEADER_NONE, HEADER_VALID, HEADER_FOREIGN };
@@ -544,7 +520,6 @@ static int load_bits(struct dm_log_store *store, u64 valid, bool merge)
 
 static int read_log(struct dm_log_store *store, enum dm_log_load load)
 {
-	bool same_size;
 	u64 valid;
 	int r;
 
@@ -552,11 +527,11 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
 	if (r)
 		return r;
 
-	same_size = check_record(store);
 	if (load == DM_LOG_LOAD || load == DM_LOG_MERGE) {
 		switch (parse_header(store, &valid)) {
 		case HEADER_VALID:
-			if (same_size)
+			if (dm_log_record_fits(record_of(store), valid,
+					       &store->owner, store->dev->name))
 				return load_bits(store, valid,
 						 load == DM_LOG_MERGE);
 			load = DM_LOG_ALL_NOSYNC;
@@ -647,7 +622,6 @@ int dm_log_store_retry(struct dm_log_store *store)
 	if (r)
 		return r;
 
-	check_record(store);
 	if (parse_header(store, &valid) == HEADER_FOREIGN) {
 		store->state = DM_LOG_STORE_FOREIGN;
 		return -EPROTONOSUPPORT;

@@ -7,7 +7,7 @@
  *
  *	byte 0		struct dm_log_header_disk
  *	byte 16		struct dm_log_record_disk, if there was room for it
- *	byte 40		984 bytes that are kept as they are found
+ *	byte 172	852 bytes that are kept as they are found
  *	byte 1024	the bitset: region n is bit n % 8 of byte n / 8; 1 means
  *			clean, 0 dirty or out of sync; ends at a multiple of 8
  *			bytes, the bits after the last region are 0
@@ -23,6 +23,7 @@
 #include <linux/types.h>
 
 #include "dm-log-dev.h"
+#include "dm-log-record.h"
 
 struct dm_log_stats;
 struct dm_regions;
@@ -46,28 +47,6 @@ struct dm_log_header_disk {
 } __packed;
 
 static_assert(sizeof(struct dm_log_header_disk) == 16);
-
-#define DM_LOG_RECORD_MAGIC	0x65676552474F4C44ULL	/* "DLOGRege" */
-
-/**
- * struct dm_log_record_disk - what the header does not tell
- *
- * Private to this library: written only over zeros, ones or itself, and believed
- * only while @nr_regions is that of the header.
- *
- * @magic: DM_LOG_RECORD_MAGIC
- * @nr_regions: as in the header that was written with it
- * @region_sectors: size of a region
- * @zero: 0
- */
-struct dm_log_record_disk {
-	__le64 magic;
-	__le64 nr_regions;
-	__le32 region_sectors;
-	__le32 zero;
-} __packed;
-
-static_assert(sizeof(struct dm_log_record_disk) == 24);
 
 /**
  * enum dm_log_load - what a resume does with the bits on the device
@@ -110,8 +89,7 @@ enum dm_log_store_state {
  * @flush_failed: a flush failed since the last good resume
  * @head_stale: the header on the device does not describe this mirror yet. It is
  *	written only after all bits that it makes valid.
- * @has_record: the header is followed by our record when it is written
- * @region_sectors: size of a region
+ * @owner: the mirror. The caller may set its UUID before a resume.
  * @nr_blocks: logical blocks of the device that hold header and bitset
  * @head: the blocks that hold the first 1024 bytes: as they were read, and with
  *	our header once it is due
@@ -132,8 +110,7 @@ struct dm_log_store {
 	bool io_failed;
 	bool flush_failed;
 	bool head_stale;
-	bool has_record;
-	u32 region_sectors;
+	struct dm_log_owner owner;
 	u64 nr_blocks;
 	void *head;
 	void *tail;

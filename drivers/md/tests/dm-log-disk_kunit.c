@@ -33,6 +33,7 @@ struct test_mirror {
 	unsigned int nr_leg_flushes;
 	unsigned int fail_leg_flushes;
 	unsigned int nr_events;
+	const char *uuid;
 	void (*in_leg_flush)(struct test_mirror *tm);
 	unsigned int old_delay;
 	unsigned int old_max_idle;
@@ -70,6 +71,11 @@ static struct dm_log_dev *open_fake(struct dm_target *ti, const char *path)
 static void count_event(struct dm_target *ti)
 {
 	to_mirror(ti)->nr_events++;
+}
+
+static void give_uuid(struct dm_target *ti, char *uuid)
+{
+	strscpy(uuid, to_mirror(ti)->uuid, DM_UUID_LEN);
 }
 
 static int disk_test_init(struct kunit *test)
@@ -486,6 +492,31 @@ static void disk_stale_record(struct kunit *test)
 	create_log_sized(tm, "2048", NULL);
 	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
 	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS / 2);
+}
+
+/* The bits of another mirror, by its UUID: dm-log-record_kunit.c has all cases. */
+static void disk_other_mirror(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	kunit_activate_static_stub(test, dm_log_mirror_uuid, give_uuid);
+	memset(tm->fake->data, 0, LOG_SECTORS * 512);
+	tm->uuid = "";
+	start_clean(tm);
+	suspend_log(tm);
+	/* It is asked for at each resume. */
+	tm->uuid = "mirror-1";
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS);
+	suspend_log(tm);
+	destroy_log(tm);
+
+	tm->uuid = "mirror-2";
+	create_log(tm, NULL);
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), 0);
+	expect_health(tm, 'A');
+	KUNIT_EXPECT_EQ(test, tm->nr_events, 0);
 }
 
 static void disk_mark_before_write(struct kunit *test)
@@ -1143,6 +1174,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_grow_and_shrink),
 	KUNIT_CASE(disk_other_region_size),
 	KUNIT_CASE(disk_stale_record),
+	KUNIT_CASE(disk_other_mirror),
 	KUNIT_CASE(disk_mark_before_write),
 	KUNIT_CASE(disk_cost),
 	KUNIT_CASE(disk_resync_cost),
