@@ -57,6 +57,7 @@ environment() { # WHICH
 		userspace=$uml/drivers/md/dm-log-userspace.ko
 	fi
 	echo "DM_LOG_KO=$ko" "DM_LOG_USERSPACE_KO=$userspace" "DM_LOG_TESTD=$testd" \
+		"DM_LOG_STOCK_KO=$uml/drivers/md/dm-log.ko" \
 		"DM_LOG_EXPECT=$1" "DM_MIRROR_DIR=$uml/drivers/md" \
 		"DM_LOG_TEST_KO=$built/dm-log-test-null.ko" "KTAP_HELPERS=$helpers" \
 		"DM_LOG_KEEP_MODULES=${UML_KERNEL-}"
