@@ -4,13 +4,14 @@
  * may differ is dirty on the log device.
  *
  * A model mirror drives a real disk log at random: writes, failed writes,
- * recovery, cleaning, suspend, reload with another size, failing log I/O. It
- * knows which regions' legs may differ: failed or never copied, written on one leg
- * only, a write in flight, or written since the last flush of the legs. During
- * every write to the log device, and whenever writes to the legs were let go, the
- * power fails with every subset of the sectors that are not known to be durable (a
- * random choice, if they are many) on the medium. Each time the real code reads
- * the log back, and no region whose legs may differ must be in sync.
+ * recovery, cleaning, suspend, reload with another number of regions or with
+ * regions of another size, failing log I/O. It knows which regions' legs may
+ * differ: failed or never copied, written on one leg only, a write in flight, or
+ * written since the last flush of the legs. During every write to the log device,
+ * and whenever writes to the legs were let go, the power fails with every subset
+ * of the sectors that are not known to be durable (a random choice, if they are
+ * many) on the medium. Each time the real code reads the log back, and no region
+ * whose legs may differ must be in sync.
  */
 
 #include <kunit/static_stub.h>
@@ -31,7 +32,9 @@
 #define LARGE		9000
 #define SMALL		5000
 #define NR_ACTIVE	48
+#define REGION_SECTORS	1024
 #define LOG_SECTORS	16
+#define RUBBISH		0x6b
 #define MAX_SUBSETS	128
 #define ONE_HOUR_MS	(60 * 60 * 1000)
 
@@ -65,20 +68,64 @@ struct crash_region {
 	bool touched;
 };
 
+/**
+ * struct crash_tally - how often what was done
+ * @passes: passes of the worker
+ * @cleans: runs of the cleaner
+ * @recovered: regions copied
+ * @failed_writes: of the legs
+ * @failed_flushes: of the legs
+ * @suspends: and resumes
+ * @reloads: of these, with a new table
+ * @resized: of these, with more or fewer regions
+ * @other_size: of these, with regions of another size
+ * @log_writes_failed: were told to fail, likewise the next two
+ * @log_flushes_failed: the write went well
+ * @log_reads_failed: at a resume
+ */
+struct crash_tally {
+	u64 passes;
+	u64 cleans;
+	u64 recovered;
+	u64 failed_writes;
+	u64 failed_flushes;
+	u64 suspends;
+	u64 reloads;
+	u64 resized;
+	u64 other_size;
+	u64 log_writes_failed;
+	u64 log_flushes_failed;
+	u64 log_reads_failed;
+};
+
+/**
+ * struct crash_param - the log device
+ * @block_sectors: its logical block
+ * @fill: what is on it before it becomes a log. Where that is used, there is no
+ *	room for a record of the region size, which must not change then.
+ */
+struct crash_param {
+	unsigned int block_sectors;
+	u8 fill;
+};
+
 struct crash_mirror {
 	struct kunit *test;
+	const struct crash_param *param;
 	struct dm_target ti;
 	struct dm_dirty_log *log;
 	struct dm_log_fake_dev *fake;
 	struct crash_region region[NR_ACTIVE];
 	struct rnd_state rnd;
 	u64 nr_regions;
+	u32 region_sectors;
 	bool in_cleaner;
+	struct crash_tally tally;
 
 	/* The machine after the crash. */
 	struct dm_log_fake_dev *disk;
 	struct dm_regions regions[2];
-	struct dm_log_store store[2];
+	struct dm_log_store store[2][2];
 
 	u64 states;
 	u64 writes;
@@ -108,12 +155,12 @@ static bool may_differ(const struct crash_region *r)
 /* Start the crashed machine on what is on its disk. */
 static void recover_and_check(struct crash_mirror *cm)
 {
-	int which = cm->nr_regions == LARGE;
+	int which = cm->nr_regions == LARGE, size = cm->region_sectors != REGION_SECTORS;
 	struct dm_regions *rg = &cm->regions[which];
 	int i;
 
 	dm_regions_fill(rg, DM_REGION_NOSYNC);
-	KUNIT_EXPECT_EQ(cm->test, dm_log_store_resume(&cm->store[which],
+	KUNIT_EXPECT_EQ(cm->test, dm_log_store_resume(&cm->store[which][size],
 						      DM_LOG_LOAD), 0);
 	cm->states++;
 
@@ -263,6 +310,7 @@ static void fail_write(struct crash_mirror *cm, struct crash_region *r)
 	if (!r->in_flight)
 		return;
 	end_write(r);
+	cm->tally.failed_writes++;
 	r->in_sync = false;
 	r->differ = true;
 	r->marked = false;
@@ -311,6 +359,7 @@ static void recover_regions(struct crash_mirror *cm)
 				cm->log->type->set_region_sync(cm->log, nr, 0);
 				return;
 			}
+			cm->tally.recovered++;
 			/* A copy of what was there already cannot be lost. */
 			if (r->differ) {
 				r->unflushed = true;
@@ -331,6 +380,7 @@ static void worker_pass(struct crash_mirror *cm)
 {
 	int i;
 
+	cm->tally.passes++;
 	for (i = pick(cm, 4); i > 0; i--)
 		end_write(&cm->region[pick(cm, NR_ACTIVE)]);
 	if (!pick(cm, 16))
@@ -358,8 +408,10 @@ static int crash_flush_legs(struct dm_target *ti)
 		for (i = pick(cm, 3); i > 0; i--)
 			worker_pass(cm);
 	}
-	if (!pick(cm, 6))
+	if (!pick(cm, 6)) {
+		cm->tally.failed_flushes++;
 		return -EIO;
+	}
 
 	for (i = 0; i < NR_ACTIVE; i++)
 		if (!cm->region[i].touched)
@@ -369,6 +421,7 @@ static int crash_flush_legs(struct dm_target *ti)
 
 static void run_cleaner(struct crash_mirror *cm)
 {
+	cm->tally.cleans++;
 	cm->in_cleaner = true;
 	dm_log_run_cleaner(cm->log);
 	cm->in_cleaner = false;
@@ -376,12 +429,13 @@ static void run_cleaner(struct crash_mirror *cm)
 
 static void create_crash_log(struct crash_mirror *cm)
 {
-	char dev[] = "dev", size[] = "1024";
+	char dev[] = "dev", size[16];
 	char *argv[2];
 
 	argv[0] = dev;
 	argv[1] = size;
-	cm->ti.len = cm->nr_regions * 1024;
+	snprintf(size, sizeof(size), "%u", cm->region_sectors);
+	cm->ti.len = cm->nr_regions * cm->region_sectors;
 	cm->log = dm_dirty_log_create("disk", &cm->ti, crash_flush_legs, 2, argv);
 	KUNIT_ASSERT_NOT_NULL(cm->test, cm->log);
 }
@@ -408,11 +462,42 @@ static void resume_crash_log(struct crash_mirror *cm)
 	}
 }
 
-static void suspend_and_resume(struct crash_mirror *cm)
+/* A new table, with another geometry or the same. */
+static void reload(struct crash_mirror *cm)
 {
 	u64 old_nr_regions = cm->nr_regions;
 	int i;
 
+	dm_dirty_log_destroy(cm->log);
+	cm->tally.reloads++;
+	cm->nr_regions = pick(cm, 2) ? LARGE : SMALL;
+	cm->tally.resized += cm->nr_regions != old_nr_regions;
+	/* The bits say nothing of regions of another size. */
+	if (cm->param->fill != RUBBISH && !pick(cm, 4)) {
+		cm->tally.other_size++;
+		cm->region_sectors ^= REGION_SECTORS ^ 2 * REGION_SECTORS;
+		for (i = 0; i < NR_ACTIVE; i++)
+			cm->region[i] = (struct crash_region) {
+				.nr = cm->region[i].nr,
+				.differ = true,
+			};
+	}
+	create_crash_log(cm);
+	/* What is not part of the mirror any more has no say. */
+	for (i = 0; i < NR_ACTIVE; i++)
+		if (!exists(cm, &cm->region[i])) {
+			cm->region[i].in_sync = false;
+			cm->region[i].differ = true;
+		}
+}
+
+static void suspend_and_resume(struct crash_mirror *cm)
+{
+	u64 old_nr_regions = cm->nr_regions;
+	u32 old_region_sectors = cm->region_sectors;
+	int i;
+
+	cm->tally.suspends++;
 	cm->log->type->presuspend(cm->log);
 	for (i = 0; i < NR_ACTIVE; i++) {
 		end_write(&cm->region[i]);
@@ -434,30 +519,23 @@ static void suspend_and_resume(struct crash_mirror *cm)
 	if (pick(cm, 2))
 		cm->log->type->flush(cm->log);
 
-	if (pick(cm, 2)) {
-		dm_dirty_log_destroy(cm->log);
-		cm->nr_regions = pick(cm, 2) ? LARGE : SMALL;
-		create_crash_log(cm);
-		/* What is not part of the mirror any more has no say. */
-		for (i = 0; i < NR_ACTIVE; i++)
-			if (!exists(cm, &cm->region[i])) {
-				cm->region[i].in_sync = false;
-				cm->region[i].differ = true;
-			}
-	}
+	if (pick(cm, 2))
+		reload(cm);
 	/* A header that cannot be written yet is written later, but last. */
 	if (!pick(cm, 8))
 		cm->fake->fail_writes = 1;
 	/*
-	 * But if a mirror has become smaller and the device did not hear of it,
-	 * there is nothing to stop it from vouching for what is gone.
+	 * But if a mirror has become smaller, or has other regions, and the device
+	 * did not hear of it, there is nothing to stop it from vouching for what is
+	 * gone once the mirror is again what it was.
 	 */
-	if (cm->nr_regions < old_nr_regions) {
+	if (cm->nr_regions < old_nr_regions || cm->region_sectors != old_region_sectors) {
 		cm->fake->fail_reads = 0;
 		cm->fake->fail_writes = 0;
 		cm->fake->fail_flushes = 0;
 	} else if (!pick(cm, 8)) {
 		/* Unreadable until the cleaner tries again. */
+		cm->tally.log_reads_failed++;
 		cm->fake->fail_reads = 3 + pick(cm, 6);
 	}
 	resume_crash_log(cm);
@@ -477,10 +555,12 @@ static void crash_step(struct crash_mirror *cm)
 		dm_log_clean_delay_ms = pick(cm, 2) ? 0 : ONE_HOUR_MS;
 		break;
 	case 7:
+		cm->tally.log_writes_failed++;
 		cm->fake->fail_writes = 1;
 		cm->fake->torn = pick(cm, 2);
 		break;
 	case 8:
+		cm->tally.log_flushes_failed++;
 		cm->fake->fail_flushes = 1;
 		cm->fake->fua = pick(cm, 2);
 		break;
@@ -496,27 +576,33 @@ static void free_machine(void *data)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cm->store); i++) {
-		dm_log_store_exit(&cm->store[i]);
+		dm_log_store_exit(&cm->store[i][0]);
+		dm_log_store_exit(&cm->store[i][1]);
 		dm_regions_exit(&cm->regions[i]);
 	}
 }
 
-static void new_machine(struct crash_mirror *cm, unsigned int block_sectors)
+static void new_machine(struct crash_mirror *cm)
 {
 	static const u64 sizes[] = { SMALL, LARGE };
-	int i;
+	unsigned int block_sectors = cm->param->block_sectors;
+	int i, j;
 
 	cm->fake = dm_log_fake_dev_new(cm->test, LOG_SECTORS, block_sectors);
 	cm->disk = dm_log_fake_dev_new(cm->test, LOG_SECTORS, block_sectors);
+	memset(cm->fake->data, cm->param->fill, LOG_SECTORS << SECTOR_SHIFT);
+	memset(cm->fake->medium, cm->param->fill, LOG_SECTORS << SECTOR_SHIFT);
 	cm->fake->private = cm;
 	KUNIT_ASSERT_EQ(cm->test, kunit_add_action_or_reset(cm->test, free_machine,
 							    cm), 0);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		KUNIT_ASSERT_EQ(cm->test, dm_regions_init(&cm->regions[i], sizes[i],
 							  DM_REGION_NOSYNC, true), 0);
-		KUNIT_ASSERT_EQ(cm->test, dm_log_store_init(&cm->store[i],
-							    &cm->disk->dev,
-							    &cm->regions[i], 1024), 0);
+		for (j = 0; j < 2; j++)
+			KUNIT_ASSERT_EQ(cm->test,
+					dm_log_store_init(&cm->store[i][j], &cm->disk->dev,
+							  &cm->regions[i],
+							  REGION_SECTORS << j), 0);
 	}
 }
 
@@ -540,18 +626,38 @@ static void choose_active(struct crash_mirror *cm)
 	}
 }
 
+static void print_tally(struct crash_mirror *cm, u64 seed)
+{
+	const struct crash_tally *t = &cm->tally;
+
+	kunit_info(cm->test, "%u-byte blocks: %llu crash states at %llu writes, %llu regions had to be dirty; seed %llu\n",
+		   cm->param->block_sectors << SECTOR_SHIFT, cm->states, cm->writes,
+		   cm->dirty, seed);
+	kunit_info(cm->test, "%llu passes, %llu cleanings, %llu regions recovered, %llu failed writes, %llu failed flushes of the legs\n",
+		   t->passes, t->cleans, t->recovered, t->failed_writes, t->failed_flushes);
+	kunit_info(cm->test, "%llu suspends, %llu reloads, %llu resized, %llu with another region size\n",
+		   t->suspends, t->reloads, t->resized, t->other_size);
+	kunit_info(cm->test, "log device: %llu writes, %llu flushes, %llu reads told to fail\n",
+		   t->log_writes_failed, t->log_flushes_failed, t->log_reads_failed);
+}
+
+static const struct crash_param crash_params[] = {
+	{ 1, RUBBISH }, { 1, 0 }, { 2, 0xff }, { 8, RUBBISH }, { 8, 0 },
+};
+
 static void crash_random(struct kunit *test)
 {
-	const unsigned int *block_sectors = test->param_value;
 	struct crash_mirror *cm = kunit_kzalloc(test, sizeof(*cm), GFP_KERNEL);
 	u64 seed = crash_seed ?: get_random_u64();
 	unsigned int old_delay = dm_log_clean_delay_ms;
 
 	KUNIT_ASSERT_NOT_NULL(test, cm);
 	cm->test = test;
+	cm->param = test->param_value;
 	cm->nr_regions = LARGE;
+	cm->region_sectors = REGION_SECTORS;
 	prandom_seed_state(&cm->rnd, seed);
-	new_machine(cm, *block_sectors);
+	new_machine(cm);
 	kunit_activate_static_stub(test, dm_log_dev_open, open_crash_dev);
 	kunit_activate_static_stub(test, dm_log_raise_event, ignore_event);
 
@@ -563,7 +669,8 @@ static void crash_random(struct kunit *test)
 	cm->fake->before_write = crash_in_write;
 	resume_crash_log(cm);
 
-	while (cm->states < crash_states / 3 && test->status != KUNIT_FAILURE) {
+	while (cm->states < DIV_ROUND_UP(crash_states, ARRAY_SIZE(crash_params)) &&
+	       test->status != KUNIT_FAILURE) {
 		crash_step(cm);
 		cond_resched();
 	}
@@ -571,22 +678,18 @@ static void crash_random(struct kunit *test)
 	cm->fake->before_write = NULL;
 	dm_dirty_log_destroy(cm->log);
 	dm_log_clean_delay_ms = old_delay;
-	kunit_info(test, "%u-byte blocks: %llu crash states at %llu writes, %llu regions had to be dirty; seed %llu\n",
-		   *block_sectors << SECTOR_SHIFT, cm->states, cm->writes,
-		   cm->dirty, seed);
+	print_tally(cm, seed);
 	/* A test that loses nothing because nothing could be lost proves nothing. */
 	KUNIT_EXPECT_GT(test, cm->dirty, cm->states);
 }
 
-static const unsigned int crash_block_sectors[] = { 1, 2, 8 };
-
-static void describe_block(const unsigned int *block_sectors, char *desc)
+static void describe_param(const struct crash_param *param, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u-byte blocks",
-		 *block_sectors << SECTOR_SHIFT);
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u-byte blocks, on %02x",
+		 param->block_sectors << SECTOR_SHIFT, param->fill);
 }
 
-KUNIT_ARRAY_PARAM(crash_block, crash_block_sectors, describe_block);
+KUNIT_ARRAY_PARAM(crash_block, crash_params, describe_param);
 
 static struct kunit_case dm_log_crash_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(crash_random, crash_block_gen_params,
