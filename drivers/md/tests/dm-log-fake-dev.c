@@ -33,6 +33,8 @@ static int fake_read(struct dm_log_dev *dev, sector_t sector,
 	struct dm_log_fake_dev *fake = to_fake(dev);
 	size_t bytes = (size_t)nr_sectors << SECTOR_SHIFT;
 
+	if (fake->before_io)
+		fake->before_io(fake, false);
 	fake->nr_reads++;
 	if (sector + nr_sectors > dev->nr_sectors ||
 	    use_up(&fake->fail_reads)) {
@@ -71,10 +73,13 @@ static int fake_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
 		      unsigned int nr, bool preflush)
 {
 	struct dm_log_fake_dev *fake = to_fake(dev);
-	bool fail = use_up(&fake->fail_writes);
 	unsigned int i;
+	bool fail;
 	int r = 0;
 
+	if (fake->before_io)
+		fake->before_io(fake, true);
+	fail = use_up(&fake->fail_writes);
 	fake->nr_writes++;
 	fake->nr_extents += nr;
 	if (preflush && !fail) {
@@ -95,8 +100,8 @@ static int fake_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
 			extent->error = -EINVAL;
 		} else if (fail) {
 			extent->error = -EIO;
-			if (fake->torn)
-				apply(fake, extent, 2);
+			if (fake->torn || fake->whole)
+				apply(fake, extent, fake->torn ? 2 : 1);
 		} else {
 			extent->error = 0;
 			apply(fake, extent, 1);

@@ -26,13 +26,15 @@ struct kunit;
  *	are in the device's cache until a later write is
  * @fua: a write makes itself durable and nothing that is older
  * @torn: a failing write changes every other sector
+ * @whole: a failing write changes all sectors
  * @nr_reads: reads so far, failed ones included
  * @nr_writes: calls of write so far, failed ones included
  * @nr_extents: extents they had
  * @sectors_written: sectors they had
+ * @before_io: optional; called before anything else, and may say what fails
  * @before_write: optional; called before @data changes; with no extents before the
  *	cache is flushed
- * @private: for @before_write
+ * @private: for @before_io and @before_write
  */
 struct dm_log_fake_dev {
 	struct dm_log_dev dev;
@@ -45,10 +47,12 @@ struct dm_log_fake_dev {
 	unsigned int fail_flushes;
 	bool fua;
 	bool torn;
+	bool whole;
 	u64 nr_reads;
 	u64 nr_writes;
 	u64 nr_extents;
 	u64 sectors_written;
+	void (*before_io)(struct dm_log_fake_dev *fake, bool write);
 	void (*before_write)(struct dm_log_fake_dev *fake,
 			     const struct dm_log_extent *extents, unsigned int nr);
 	void *private;
