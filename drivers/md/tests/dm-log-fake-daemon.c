@@ -176,7 +176,8 @@ static int act(struct dm_log_fake_mirror *fm, const struct dm_ulog_request *requ
 	return 0;
 }
 
-static int fake_send(struct cn_msg *msg)
+/* Takes the place of dm_ulog_send(): the daemon of the test gets the message. */
+int dm_log_fake_send(struct cn_msg *msg)
 {
 	struct dm_log_fake_mirror *fm = kunit_get_current_test()->priv;
 	struct dm_log_fake_daemon *daemon = &fm->daemon;
@@ -288,7 +289,7 @@ int dm_log_fake_mirror_init(struct kunit *test, size_t size)
 	dm_log_max_idle_regions = 8192;
 	dm_log_resend_ms = 50;
 
-	kunit_activate_static_stub(test, dm_ulog_send, fake_send);
+	kunit_activate_static_stub(test, dm_ulog_send, dm_log_fake_send);
 	kunit_activate_static_stub(test, dm_log_raise_event, count_event);
 	kunit_activate_static_stub(test, dm_log_cache_tend, count_tend);
 	return 0;

@@ -139,6 +139,7 @@ void dm_log_fake_mirror_exit(struct dm_log_fake_mirror *fm);
 bool dm_log_fake_create(struct dm_log_fake_mirror *fm, const char *words);
 void dm_log_fake_destroy(struct dm_log_fake_mirror *fm);
 void dm_log_fake_restart(struct dm_log_fake_mirror *fm, bool tell);
+int dm_log_fake_send(struct cn_msg *msg);
 void dm_log_fake_forgive(struct dm_log_fake_daemon *daemon);
 
 #endif /* DM_LOG_FAKE_DAEMON_H */
