@@ -37,12 +37,14 @@
  * @dev: the log device
  * @store: the stable copy on it; under the cache's commit_lock
  * @failing: an event was raised for the current trouble; under commit_lock
+ * @refusing: the writes of this pass must not be issued; the worker only
  */
 struct disk_log {
 	struct dm_log_cache cache;
 	struct dm_log_dev *dev;
 	struct dm_log_store store;
 	bool failing;
+	bool refusing;
 };
 
 static struct disk_log *cache_to_disk_log(struct dm_log_cache *cache)
@@ -59,7 +61,7 @@ static void report_failure(struct disk_log *dl, int error)
 {
 	switch (dl->store.state) {
 	case DM_LOG_STORE_UNREADABLE:
-		DMERR_LIMIT("disk: cannot read log device %s (error %d): all regions out of sync",
+		DMERR_LIMIT("disk: cannot read log device %s (error %d): all regions out of sync, writes are held",
 			    dl->dev->name, error);
 		break;
 	case DM_LOG_STORE_FOREIGN:
@@ -88,11 +90,25 @@ static void report_health(struct disk_log *dl, int error)
 	dl->failing = failing;
 }
 
+/* Try again to read a log that could not be read when the mirror was resumed. */
+static void retry_unreadable(struct disk_log *dl)
+{
+	lockdep_assert_held(&dl->cache.commit_lock);
+
+	if (dl->store.state == DM_LOG_STORE_UNREADABLE &&
+	    !dm_log_store_retry(&dl->store))
+		DMINFO("disk: log device %s can be read again and is in use",
+		       dl->dev->name);
+}
+
 static int disk_commit(struct dm_log_cache *cache, bool all)
 {
 	struct disk_log *dl = cache_to_disk_log(cache);
 	int r;
 
+	/* A suspend: somebody else may read it next. Otherwise disk_tend() does it. */
+	if (all && !READ_ONCE(cache->live))
+		retry_unreadable(dl);
 	/* A block that is written tells all that the map knows of its regions. */
 	r = dm_log_store_commit(&dl->store);
 	if (r)
@@ -100,7 +116,6 @@ static int disk_commit(struct dm_log_cache *cache, bool all)
 	return r;
 }
 
-/* Try again to read a log that could not be read when the mirror was resumed. */
 static unsigned int disk_tend(struct dm_log_cache *cache)
 {
 	struct disk_log *dl = cache_to_disk_log(cache);
@@ -109,10 +124,8 @@ static unsigned int disk_tend(struct dm_log_cache *cache)
 		return 0;
 
 	dm_log_cache_lock(cache);
-	if (!cache->gated && dl->store.state == DM_LOG_STORE_UNREADABLE &&
-	    !dm_log_store_retry(&dl->store))
-		DMINFO("disk: log device %s can be read again and is in use",
-		       dl->dev->name);
+	if (!cache->gated)
+		retry_unreadable(dl);
 	dm_log_cache_unlock(cache);
 
 	return READ_ONCE(dl->store.state) == DM_LOG_STORE_UNREADABLE ? RETRY_MS : 0;
@@ -277,9 +290,48 @@ static int disk_resume(struct dm_dirty_log *log)
 	return r;
 }
 
+/*
+ * The mirror writes to a region that is out of sync on one leg only, without a mark,
+ * and whatever flush() says. That is right if the device calls it dirty, too. It may
+ * not, if it could not be read or written since the resume: the next one to read it
+ * would take the legs for equal. Then the write has to wait here, until the device
+ * has been written.
+ *
+ * A suspend cannot wait for that. A write that it waits for is taken for one to a
+ * region in sync, which needs a mark, and the flush that follows fails: with
+ * handle_errors the mirror gives it back.
+ */
+static int disk_is_remote_recovering(struct dm_dirty_log *log, region_t region)
+{
+	struct disk_log *dl = to_disk_log(log);
+
+	if (likely(dm_log_store_knows(&dl->store)) ||
+	    dm_regions_in_sync(&dl->cache.common.regions, region))
+		return 0;
+	if (READ_ONCE(dl->cache.live))
+		return 1;
+	dl->refusing = true;
+	return 0;
+}
+
+static int disk_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
+{
+	if (can_block && unlikely(to_disk_log(log)->refusing))
+		return 1;
+	return dm_log_in_sync(log, region, can_block);
+}
+
 static int disk_flush(struct dm_dirty_log *log)
 {
-	return dm_log_cache_flush(to_dm_log_cache(log));
+	struct disk_log *dl = to_disk_log(log);
+	int r;
+
+	r = dm_log_cache_flush(&dl->cache);
+	if (unlikely(dl->refusing)) {
+		dl->refusing = false;
+		r = r ?: -EIO;
+	}
+	return r;
 }
 
 static char health(const struct disk_log *dl)
@@ -322,7 +374,7 @@ struct dm_dirty_log_type dm_log_disk_type = {
 	.resume = disk_resume,
 	.get_region_size = dm_log_get_region_size,
 	.is_clean = dm_log_is_clean,
-	.in_sync = dm_log_in_sync,
+	.in_sync = disk_in_sync,
 	.flush = disk_flush,
 	.mark_region = dm_log_mark_region,
 	.clear_region = dm_log_clear_region,
@@ -330,4 +382,5 @@ struct dm_dirty_log_type dm_log_disk_type = {
 	.set_region_sync = dm_log_set_region_sync,
 	.get_sync_count = dm_log_get_sync_count,
 	.status = disk_status,
+	.is_remote_recovering = disk_is_remote_recovering,
 };

@@ -130,4 +130,18 @@ int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load);
 int dm_log_store_retry(struct dm_log_store *store);
 int dm_log_store_commit(struct dm_log_store *store);
 
+/**
+ * dm_log_store_knows() - is what is out of sync dirty on the device, too?
+ * @store: resumed at least once
+ *
+ * Context: any.
+ * Return: true once the map has been written after a resume, or if the device is not
+ *	ours to write, whose next reader takes everything for dirty.
+ */
+static inline bool dm_log_store_knows(const struct dm_log_store *store)
+{
+	return !READ_ONCE(store->head_stale) ||
+	       READ_ONCE(store->state) == DM_LOG_STORE_FOREIGN;
+}
+
 #endif /* DM_LOG_STORE_H */

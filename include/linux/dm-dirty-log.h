@@ -93,8 +93,9 @@ struct dm_dirty_log {
  * @status: Write the log's part of the status or table line, NUL-terminated,
  *	into @result of @maxlen bytes. Context: ioctl; must not wait for I/O
  *	of this mirror. Return: number of characters written.
- * @is_remote_recovering: Optional. 1 if another node recovers the region, so
- *	that a write has to wait; 0 if not. Context: the worker, may sleep.
+ * @is_remote_recovering: Optional. 1 if a write to the region has to wait, because
+ *	another node recovers it or for another reason; 0 if not. Context: the worker,
+ *	may sleep.
  *
  * "The worker" is the user's one thread (work item) that handles writes and
  * recovery; it never runs concurrently with itself, but does run concurrently

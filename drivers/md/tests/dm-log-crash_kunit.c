@@ -269,7 +269,10 @@ static void flush_log(struct crash_mirror *cm)
 	bool failed = cm->log->type->flush(cm->log) != 0;
 	int i;
 
-	/* A write is issued only if its mark is known to be durable. */
+	/*
+	 * A write is issued only if its mark is known to be durable. One to a region
+	 * out of sync needs no mark: it is issued anyway.
+	 */
 	for (i = 0; i < NR_ACTIVE; i++) {
 		struct crash_region *r = &cm->region[i];
 
@@ -278,7 +281,7 @@ static void flush_log(struct crash_mirror *cm)
 		r->held = false;
 		if (r->in_sync)
 			r->in_flight = true;
-		else if (!failed)
+		else
 			r->differ = true;
 	}
 	crash_at_rest(cm);
@@ -286,7 +289,7 @@ static void flush_log(struct crash_mirror *cm)
 
 static void start_write(struct crash_mirror *cm, struct crash_region *r)
 {
-	if (!exists(cm, r))
+	if (!exists(cm, r) || cm->log->type->is_remote_recovering(cm->log, r->nr))
 		return;
 	/* Out of sync: only one leg will be written, and there is no mark. */
 	if (r->in_sync && !r->marked) {

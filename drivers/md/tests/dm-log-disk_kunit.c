@@ -1076,6 +1076,83 @@ static void disk_unreadable_marks(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 6));
 }
 
+static int must_wait(struct test_mirror *tm, region_t region)
+{
+	return tm->log->type->is_remote_recovering(tm->log, region);
+}
+
+/*
+ * The mirror writes to a region out of sync without a mark, on one leg only. Not while
+ * the device may call that region clean.
+ */
+static void disk_unreadable_holds(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	put_clean_log(tm);
+	create_log(tm, NULL);
+	tm->fake->fail_reads = 1000;
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 1);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 1);
+	KUNIT_EXPECT_EQ(test, in_sync(tm, 5), 0);
+	/* A region that was recovered meanwhile needs a mark. */
+	recover_region(tm, 6);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 6), 0);
+
+	tm->fake->fail_reads = 0;
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5));
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 0);
+}
+
+/* ... nor if it could be read, but has not been written; */
+static void disk_unwritable_holds(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	put_clean_log(tm);
+	create_log(tm, "sync");
+	tm->fake->fail_writes = 1;
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 1);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5));
+}
+
+/* ... a suspend gets the write back, which is refused like one without a mark, and is
+ * the last chance to write the device.
+ */
+static void disk_unreadable_suspend(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	put_clean_log(tm);
+	create_log(tm, NULL);
+	tm->fake->fail_reads = 1000;
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 1);
+
+	tm->log->type->presuspend(tm->log);
+	KUNIT_EXPECT_EQ(test, in_sync(tm, 5), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(tm, 5), 1);
+	KUNIT_EXPECT_EQ(test, tm->log->type->in_sync(tm->log, 5, 0), -EWOULDBLOCK);
+	mark(tm, 5);
+	/* Whatever has become of the log: it was promised to fail. */
+	tm->fake->fail_reads = 0;
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(tm, 5), 0);
+	clear(tm, 5);
+
+	KUNIT_EXPECT_EQ(test, tm->log->type->postsuspend(tm->log), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5));
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5000));
+}
+
 /* B11: nosync is trusted once; not to explain away a later read error. */
 static void disk_unreadable_nosync(struct kunit *test)
 {
@@ -1200,6 +1277,9 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_unreadable),
 	KUNIT_CASE(disk_readable_again),
 	KUNIT_CASE(disk_unreadable_marks),
+	KUNIT_CASE(disk_unreadable_holds),
+	KUNIT_CASE(disk_unwritable_holds),
+	KUNIT_CASE(disk_unreadable_suspend),
 	KUNIT_CASE(disk_unreadable_nosync),
 	KUNIT_CASE(disk_unknown_version),
 	KUNIT_CASE(disk_read_only),

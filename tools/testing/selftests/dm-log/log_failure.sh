@@ -194,6 +194,71 @@ first_read()	# FAIL HEAL
 		"$(differing "$(dev leg0)" "$(dev leg1)")"
 }
 
+# A log that says "clean" of all regions, and cannot be read when the mirror is resumed:
+# all are out of sync, and the mirror writes to such ones on one leg only. It must not,
+# before the log says the same: whoever reads it next would take the legs for equal.
+# The second leg is slow, lest the region be recovered first.
+unreadable_holds()	# COMMAND: what happens to the log before the next table
+{
+	local writer
+
+	need_target delay
+	setup
+	fill_dev "$(dev leg1)" $LEN "leg 0"
+	dm_create leg1 "0 $LEN delay $(dev leg1) 0 200"
+	legs="$(dev leg0) $(dmdev leg1)"
+	dm_create m "$(mirror nosync)"
+	dm_suspend m
+	expect "dirty regions before" "" "$(log_dirty "$disk")"
+	log_fails
+	dm_load m "$(mirror '' "1 handle_errors")"
+	dm_resume m 2>/dev/null || :
+	write_region m 31 "on one leg?" &
+	writer=$!
+	sleep 0.7
+	gone $writer && fail "a write to a region out of sync, of which the log may say clean"
+	"$@"
+	dm_load m "$(mirror '' "1 handle_errors")"
+	dm_suspend m --noflush
+	log_heals
+	dm_resume m
+	wait $writer || fail "the held write failed"
+	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
+	wait_sync m
+	dm_remove m
+	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
+	expect "what leg 1 holds" "on one leg?" \
+		"$(read_dev "$(dev leg1)" $((31 * RS)) 1 | head -n 1)"
+}
+
+# Until the suspend, or beyond it.
+unreadable_heals()	{ unreadable_holds log_heals; }
+unreadable_dead()	{ unreadable_holds :; }
+
+# Nobody replaces the table: the write goes on when the log is back.
+unreadable_waits()
+{
+	local writer
+
+	setup
+	dm_create leg1 "0 $LEN delay $(dev leg1) 0 200"
+	legs="$(dev leg0) $(dmdev leg1)"
+	dm_create m "$(mirror nosync)"
+	dm_suspend m
+	log_fails_writes
+	dm_load m "$(mirror sync)"
+	dm_resume m 2>/dev/null || :
+	write_region m 31 "later" &
+	writer=$!
+	sleep 0.7
+	gone $writer && fail "a write that the log knows nothing of"
+	log_heals
+	wait_until 5 gone $writer || fail "still waiting"
+	log_clean "$disk" 31 && fail "region 31 is clean on disk"
+	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
+	wait_sync m
+}
+
 first_read_flakey()
 {
 	setup
@@ -246,6 +311,9 @@ run_tests \
 	later_all	"log device gone later: D, one event, data served, caught up" \
 	dirty_survives	"a region that lost a leg stays dirty over a dead log" \
 	handle_errors	"handle_errors: writes wait for a new log" \
+	unreadable_heals "B11: unreadable at resume, readable for the next table: nothing is lost" \
+	unreadable_dead	"B11: unreadable until after the suspend: nothing is lost" \
+	unreadable_waits "B12: a write to a region out of sync waits until the log says so, too" \
 	first_write	"first write of the log fails: D, mirror resyncs and serves" \
 	heals		"B37: A again after a resume without a fault, not before" \
 	first_read_flakey "B11: log unreadable at resume (dm-flakey): not written, honoured later" \
