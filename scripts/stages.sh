@@ -1,0 +1,170 @@
+#!/bin/bash
+# What scripts/check and scripts/torture share: run stages, several at a time, and sum
+# up. To be sourced, under "set -eu" and inherit_errexit, in $top, with
+#
+#	stages		"NAME COMMAND ARGUMENT..." of each; started in this order
+#	not_yet		names of stages whose script may be missing
+#	results		where NAME.tap and NAME.log go
+#	slots		how many stages run at a time
+#	limit		seconds that a stage may take
+#	progress	not empty: show what each stage said last, too
+#
+# and perhaps a function tally(), for what is to stand before the last line.
+# shellcheck disable=SC2154 # these
+
+say() { printf '%s\n' "$*"; }
+
+name_of() { echo "${1%% *}"; }
+
+# judge FILE STATUS: "PASSED FAILED SKIPPED" from a stage's TAP. Only innermost
+# results count: in KTAP a line follows its own subtests, which are indented. A
+# stage that stops early, breaks its plan, or fails without saying what, is a
+# failure too.
+judge() {
+	awk -v status="$2" '
+	/^ *(not )?ok / {
+		indent = match($0, /[^ ]/)
+		bad = $1 == "not"
+		if (indent == 1)
+			results++
+		if (last > indent) {	# a summary of what has been counted
+			if (bad && failed == before[indent] + 0)
+				failed++
+		} else if (bad)
+			failed++
+		else if (toupper($0) ~ /# SKIP/)
+			skipped++
+		else
+			passed++
+		last = indent
+		for (i = indent; i <= 64; i++)
+			before[i] = failed
+	}
+	/^1\.\.[0-9]+/ {
+		plans++
+		planned += substr($1, 4)
+		if ($1 == "1..0" && toupper($0) ~ /# SKIP/)
+			skipped++
+	}
+	/^ *Bail out!/ { bail = 1 }
+	END {
+		if (bail || !plans || planned != results || (status != 0 && !failed))
+			failed++
+		print passed + 0, failed + 0, skipped + 0
+	}' "$1"
+}
+
+#
+# Run them
+#
+
+declare -A pid=() start=() took=() counts=()
+queue=() left_out=()
+
+want() { # NAME, among the arguments or without any
+	local name=$1 w; shift
+	[ $# -gt 0 ] || return 0
+	for w; do [ "$w" != "$name" ] || return 0; done
+	return 1
+}
+
+stop() {
+	local name
+	for name in "${!pid[@]}"; do
+		kill "${pid[$name]}" 2>/dev/null || :
+	done
+	wait
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+begin() { # STAGE
+	local name command
+	read -r name command <<<"$1"
+	rm -f "$results/$name".*
+	# shellcheck disable=SC2086 # a command and its arguments
+	timeout -k 20 $limit $command >"$results/$name.tap" 2>"$results/$name.log" </dev/null &
+	pid[$name]=$! start[$name]=$SECONDS
+	say "$name: started"
+}
+
+end() { # NAME
+	local name=$1 status=0 passed failed skipped
+	wait "${pid[$name]}" || status=$?
+	unset "pid[$name]"
+	took[$name]=$((SECONDS - start[$name]))
+	counts[$name]=$(judge "$results/$name.tap" "$status")
+	read -r passed failed skipped <<<"${counts[$name]}"
+	say "$name: $passed passed, $failed failed, $skipped skipped in ${took[$name]} s"
+	[ "$failed" -gt 0 ] || return 0
+	[ $status != 124 ] || say "    stopped after $limit s"
+	say "    exit status $status; see $results/$name.tap and $name.log:"
+	grep -E '^ *(not ok|Bail out)' "$results/$name.tap" | head -n 20 | sed 's/^/    /' || :
+	tail -n 15 "$results/$name.log" | sed 's/^/    | /'
+}
+
+sum_up() {
+	local total_passed=0 total_failed=0 total_skipped=0
+	local stage name passed failed skipped
+
+	say ""
+	printf '%-14s %8s %8s %8s %8s\n' stage passed failed skipped seconds
+	for stage in "${queue[@]}"; do
+		name=$(name_of "$stage")
+		read -r passed failed skipped <<<"${counts[$name]}"
+		printf '%-14s %8d %8d %8d %8d\n' "$name" "$passed" "$failed" "$skipped" "${took[$name]}"
+		total_passed=$((total_passed + passed))
+		total_failed=$((total_failed + failed))
+		total_skipped=$((total_skipped + skipped))
+	done
+	for name in "${left_out[@]}"; do
+		printf '%-14s %s\n' "$name" "not written yet"
+	done
+	say ""
+	[ "$(type -t tally)" != function ] || tally
+	skipped=''
+	[ $total_skipped = 0 ] || skipped=", $total_skipped skipped"
+	say "$total_passed passed, $total_failed failed$skipped"
+	[ $total_failed = 0 ]
+}
+
+run_stages() { # [NAME...]
+	local arg stage name script next=0 word=30
+
+	for arg; do
+		printf '%s\n' "${stages[@]}" | grep -q "^$arg " || { say "no such stage: $arg"; exit 2; }
+	done
+	for stage in "${stages[@]}"; do
+		read -r name script _ <<<"$stage"
+		want "$name" "$@" || continue
+		if [ ! -x "$script" ] && [[ " ${not_yet[*]} " == *" $name "* ]]; then
+			left_out+=("$name")
+		else
+			queue+=("$stage")
+		fi
+	done
+
+	mkdir -p "$results"
+	scripts/deps
+	while [ $next -lt ${#queue[@]} ] || [ ${#pid[@]} -gt 0 ]; do
+		while [ $next -lt ${#queue[@]} ] && [ ${#pid[@]} -lt $slots ]; do
+			begin "${queue[next]}"
+			next=$((next + 1))
+		done
+		sleep 1
+		for name in "${!pid[@]}"; do
+			kill -0 "${pid[$name]}" 2>/dev/null || end "$name"
+		done
+		# A sign of life.
+		if [ $SECONDS -ge $word ] && [ ${#pid[@]} -gt 0 ]; then
+			word=$((SECONDS + 30))
+			say "[$SECONDS s]$(for name in "${!pid[@]}"; do
+				printf ' %s (%d s)' "$name" $((SECONDS - start[$name])); done)"
+			[ -z "${progress-}" ] || for name in "${!pid[@]}"; do
+				say "    $name: $(tail -n 1 "$results/$name.log")"
+			done
+		fi
+	done
+	sum_up
+}
