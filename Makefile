@@ -10,7 +10,7 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall patch deps \
 	check crc-check intree-check kunit kunit-kasan kunit-kcsan selftest cluster \
-	demo bench lint docs clean help
+	power-cuts demo bench lint docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -54,6 +54,9 @@ selftest: deps		## selftests in a booted kernel (User-Mode Linux)
 
 cluster: deps		## cluster mirrors, with LVM's cmirrord on one node and on two
 	@scripts/cluster
+
+power-cuts: deps	## Debian's kernel in QEMU, killed while it writes, ten times
+	@scripts/power-cuts
 
 lint: deps		## checkpatch --strict, sparse, kernel-doc, shellcheck
 	@scripts/lint
