@@ -10,7 +10,7 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall patch deps \
 	check crc-check intree-check kunit kunit-kasan kunit-kcsan selftest cluster \
-	power-cuts demo bench lint docs clean help
+	power-cuts torture demo bench lint docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -70,6 +70,10 @@ kunit-kasan: deps	## KUnit suites on x86_64 with KASAN, UBSAN and lockdep
 
 kunit-kcsan: deps	## KUnit suites on x86_64 with KCSAN
 	@scripts/kunit --kcsan
+
+## Hours
+torture: deps		## a soak of one hour (TIME=seconds), and all else at length; a tally at the end
+	@scripts/torture $(if $(TIME),--time $(TIME))
 
 ## Other
 deps:			## install missing Debian packages (all targets do)
