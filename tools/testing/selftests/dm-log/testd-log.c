@@ -214,32 +214,49 @@ static int recorded_regions(struct testd_log *log, __u64 *nr)
 	return 0;
 }
 
-/* Take over what is stored, and store what this log makes of it. */
-static int load_from_device(struct testd_log *log, enum sync_word word)
+/* What is neither header nor bitset is not ours, and stays. */
+static void take_rest(struct testd_log *log)
 {
 	struct log_header_disk header = {
 		.magic = htole32(LOG_MAGIC),
 		.version = htole32(LOG_VERSION),
 		.nr_regions = htole64(log->nr_regions),
 	};
+	size_t end = BITSET_OFFSET + bitset_bytes(log->nr_regions);
+
+	memcpy(log->image, log->stored, BITSET_OFFSET);
+	memcpy(log->image, &header, sizeof(header));
+	memcpy(log->image + end, log->stored + end, log->image_bytes - end);
+}
+
+static int read_log(struct testd_log *log, __u64 *recorded)
+{
+	int r;
+
+	r = read_device(log);
+	if (!r)
+		r = recorded_regions(log, recorded);
+	log->readable = !r;
+	if (r)
+		log->failed = true;
+	else
+		take_rest(log);
+	return r;
+}
+
+/* Take over what is stored, and store what this log makes of it. */
+static int load_from_device(struct testd_log *log, enum sync_word word)
+{
 	__u64 recorded, n;
 	int r;
 
-	log->readable = false;
-	r = read_device(log);
-	if (!r)
-		r = recorded_regions(log, &recorded);
-	if (r) {
-		log->failed = true;
+	r = read_log(log, &recorded);
+	if (r)
 		return r;
-	}
-	log->readable = true;
 	if (word != SYNC_DEFAULT)
 		recorded = 0;
 
-	/* What is neither header nor bitset is not ours, and stays. */
-	memcpy(log->image, log->stored, log->image_bytes);
-	memcpy(log->image, &header, sizeof(header));
+	memcpy(log->clean, log->stored + BITSET_OFFSET, bitset_bytes(log->nr_regions));
 	for (n = recorded; n < log->nr_regions; n++)
 		assign_bit(log->clean, n, word == SYNC_SKIP);
 	for (; n < bitset_bytes(log->nr_regions) * 8; n++)
@@ -448,11 +465,17 @@ int testd_log_postsuspend(struct testd_log *log)
 	return r;
 }
 
+/*
+ * A log that could not be read knows only what happened since; all else is dirty. It
+ * must get to the device before another table reads that.
+ */
 int testd_log_flush(struct testd_log *log)
 {
+	__u64 recorded;
+
 	if (log->fd < 0 || !log->active)
 		return 0;
-	if (!log->readable)
+	if (!log->readable && read_log(log, &recorded))
 		return -EIO;
 	return write_device(log);
 }
