@@ -265,15 +265,22 @@ op_leg_fails()
 	renew
 }
 
+# A log that cannot be read when a table is resumed knows nothing of what is written to
+# regions out of sync, which dm-mirror does not hold. That is described, and not what is
+# tried here: no cut before the log is back.
 op_log_fails()
 {
 	one_of "$(fail_writes "$log" 1024)" "$(fail_reads "$log" 1024)" "0 1024 error"
 	swap log "$REPLY"
 	pause 300
-	chance 60 || op_reload
+	if chance 40; then
+		touch "$work/no_cut"
+		op_reload
+	fi
 	pause 300
 	swap log "$(well log)"
 	renew
+	rm -f "$work/no_cut"
 }
 
 # Can anything still be written, in bounded time?
@@ -393,7 +400,11 @@ load_until_cut()
 	end=$((SECONDS + 4 + RANDOM % 12))
 	if [ -z "$orderly" ]; then
 		# Not between two operations but at any time.
-		( RANDOM=$seed; sleep "$((end - SECONDS)).$((RANDOM % 900 + 100))"; echo "cut the power now"; sleep 99 ) &
+		( RANDOM=$seed
+		sleep "$((end - SECONDS)).$((RANDOM % 900 + 100))"
+		while [ -e "$work/no_cut" ]; do sleep 0.1; done
+		echo "cut the power now"
+		sleep 99 ) &
 	fi
 	while [ -z "$orderly" ] || [ $SECONDS -lt $end ]; do
 		[ $SECONDS -lt $((end + BOUND)) ] || wrong "nobody cut the power"
