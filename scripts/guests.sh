@@ -40,13 +40,20 @@ trap stop_guests EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The daemon of the userspace tests, as kselftest's lib.mk builds it. Another run may
+# compile NAME SOURCE...: build/NAME, as kselftest's lib.mk builds it. Another run may
 # be using the last one: exchange it.
+compile() {
+	local program=$top/build/$1
+
+	${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -isystem "$top/include/uapi" \
+		"${@:2}" -o "$program.$$"
+	mv "$program.$$" "$program"
+}
 testd=$top/build/dm-log-testd
-${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -isystem "$top/include/uapi" \
-	"$top/$tests/dm-log-testd.c" "$top/$tests/testd-log.c" "$top/$tests/testd-faults.c" \
-	-o "$testd.$$"
-mv "$testd.$$" "$testd"
+compile dm-log-testd "$top/$tests"/{dm-log-testd,testd-log,testd-faults}.c
+for program in log-writes-replay mirror-look; do
+	compile $program "$top/$tests/$program.c"
+done
 
 environment() { # WHICH
 	local ko=$built/dm-log.ko userspace=''
@@ -60,23 +67,34 @@ environment() { # WHICH
 		"DM_LOG_STOCK_KO=$uml/drivers/md/dm-log.ko" \
 		"DM_LOG_EXPECT=$1" "DM_MIRROR_DIR=$uml/drivers/md" \
 		"DM_LOG_TEST_KO=$built/dm-log-test-null.ko" "KTAP_HELPERS=$helpers" \
-		"DM_LOG_KEEP_MODULES=${UML_KERNEL-}"
+		"DM_LOG_KEEP_MODULES=${UML_KERNEL-}" \
+		"DM_LOG_STOCK_KO=$uml/drivers/md/dm-log.ko" \
+		"LOG_WRITES_REPLAY=$top/build/log-writes-replay" \
+		"MIRROR_LOOK=$top/build/mirror-look"
 }
 
 # guest WHICH TEST [OPTION...] -- [ARGUMENT...] [NAME=VALUE...]
-# $run is a name for the run where WHICH does not tell it from the others. $ONLY and
-# $ROUNDS are handed on.
+# $run is a name for the run where WHICH does not tell it from the others. These variables
+# are handed on, where they are set:
+handed_on=(ONLY ROUNDS POINTS FILES SEED)
 guest() {
 	local variant=$1 test=$2 options=(--kernel-arg loglevel=1 --timeout "${guest_timeout:-600}")
+	local more=() name
 
 	shift 2
 	while [ "$1" != -- ]; do options+=("$1"); shift; done
 	shift
+	for name in "${handed_on[@]}"; do
+		[ -z "${!name:-}" ] || more+=("$name=${!name}")
+	done
 	# shellcheck disable=SC2046 # words
 	scripts/run-uml --results "$out/$test.${run:-$variant}.results" "${options[@]}" \
 		bash "$tests/$test.sh" "$@" $(environment "$variant") \
-		${ONLY:+"ONLY=$ONLY"} ${ROUNDS:+"ROUNDS=$ROUNDS"}
+		"${more[@]}"
 }
+
+# Each power cut of replay*.sh takes a third of a second of CPU, and all there are hours.
+replay_timeout() { [ "${POINTS:-}" = all ] && echo 14400 || echo 1800; }
 
 # The result lines of one log, each with its test's name in front. A plan that
 # was not fulfilled is a failure: of the guest that died, on stock of a test that
