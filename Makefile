@@ -8,9 +8,9 @@
 KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
-.PHONY: module modules install uninstall patch deps \
+.PHONY: module modules install uninstall install-tool uninstall-tool patch deps \
 	check crc-check intree-check kunit kunit-kasan kunit-kcsan selftest cluster \
-	power-cuts torture demo bench lint docs clean help
+	power-cuts torture tool-check demo bench lint docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -25,6 +25,12 @@ install: deps		## put dm-log.ko before the stock one (KDIR=..., DESTDIR=...)
 
 uninstall: deps		## take it away again
 	@scripts/install --remove $(KDIR)
+
+install-tool:		## dm-log-show, which shows what is dirty (PREFIX=/usr/local, DESTDIR=...)
+	@$(MAKE) --no-print-directory -C tools/dm-log install
+
+uninstall-tool:		## take it away again
+	@$(MAKE) --no-print-directory -C tools/dm-log uninstall
 
 patch: deps		## build/dm-log.patch, for linux-source-6.12
 	@scripts/make-patch
@@ -58,7 +64,10 @@ cluster: deps		## cluster mirrors, with LVM's cmirrord on one node and on two
 power-cuts: deps	## Debian's kernel in QEMU, killed while it writes, ten times
 	@scripts/power-cuts
 
-lint: deps		## checkpatch --strict, sparse, kernel-doc, shellcheck
+tool-check: deps	## dm-log-show, on images of every kind
+	@scripts/tool-check
+
+lint: deps		## checkpatch --strict, sparse, kernel-doc, shellcheck, pycodestyle, mandoc
 	@scripts/lint
 
 docs: deps		## build/docs, with Sphinx; any warning fails
