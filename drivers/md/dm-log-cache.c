@@ -440,6 +440,7 @@ int dm_log_cache_flush(struct dm_log_cache *cache)
 	struct dm_log_stats *stats = &cache->common.stats;
 	struct dm_regions *rg = &cache->common.regions;
 	bool cleaned = false;
+	int r;
 
 	dm_log_count(&stats->flushes, 1);
 
@@ -461,7 +462,11 @@ int dm_log_cache_flush(struct dm_log_cache *cache)
 		dm_log_count(&stats->free_flushes, 1);
 		return 0;
 	}
-	return dm_log_cache_commit(cache, cleaned);
+	r = dm_log_cache_commit(cache, cleaned);
+	/* Nor one to write in what could not be written: the region would stay dirty. */
+	if (r && cleaned)
+		dm_log_cache_tend(cache, AGAIN_MS);
+	return r;
 }
 
 /**
