@@ -40,19 +40,19 @@ trap stop_guests EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# compile NAME SOURCE...: build/NAME, as kselftest's lib.mk builds it. Another run may
-# be using the last one: exchange it.
-compile() {
+# program NAME SOURCE...: build/NAME, as kselftest's lib.mk builds it. Another run may be
+# using the last one: exchange it.
+program() {
 	local program=$top/build/$1
 
+	shift
 	${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -isystem "$top/include/uapi" \
-		"${@:2}" -o "$program.$$"
+		"${@/#/$top/$tests/}" -o "$program.$$"
 	mv "$program.$$" "$program"
 }
-testd=$top/build/dm-log-testd
-compile dm-log-testd "$top/$tests"/{dm-log-testd,testd-log,testd-faults}.c
-for program in log-writes-replay mirror-look; do
-	compile $program "$top/$tests/$program.c"
+program dm-log-testd dm-log-testd.c testd-log.c testd-faults.c
+for name in log-writes-replay mirror-look fail-nth; do
+	program $name $name.c
 done
 
 environment() { # WHICH
@@ -63,8 +63,8 @@ environment() { # WHICH
 		ko=$uml/drivers/md/dm-log.ko
 		userspace=$uml/drivers/md/dm-log-userspace.ko
 	fi
-	echo "DM_LOG_KO=$ko" "DM_LOG_USERSPACE_KO=$userspace" "DM_LOG_TESTD=$testd" \
-		"DM_LOG_STOCK_KO=$uml/drivers/md/dm-log.ko" \
+	echo "DM_LOG_KO=$ko" "DM_LOG_USERSPACE_KO=$userspace" "DM_LOG_TESTD=$top/build/dm-log-testd" \
+		"FAIL_NTH=$top/build/fail-nth" \
 		"DM_LOG_EXPECT=$1" "DM_MIRROR_DIR=$uml/drivers/md" \
 		"DM_LOG_TEST_KO=$built/dm-log-test-null.ko" "KTAP_HELPERS=$helpers" \
 		"DM_LOG_KEEP_MODULES=${UML_KERNEL-}" \

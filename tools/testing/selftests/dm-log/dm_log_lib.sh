@@ -129,6 +129,7 @@ unload_modules()
 	local m
 
 	if [ -n "${DM_LOG_KEEP_MODULES:-}" ]; then
+		module_loaded dm-log || return 0
 		clean_delay 5000
 		# Then only dm-mirror and dm-region-hash use dm-log.
 		[ "$(module_refs dm-mirror)" = 0 ] && [ "$(module_refs dm-log)" = 2 ]
@@ -168,10 +169,11 @@ kmsg_since()
 		awk -v m="$kmsg_mark" 'on; $0 == m { on = 1 }'
 }
 
+COMPLAINTS='WARNING:|BUG:|Oops|INFO: task|UBSAN:|Call Trace'
+
 kernel_complained()
 {
-	kmsg_since | grep -E 'WARNING:|BUG:|Oops|INFO: task|UBSAN:|Call Trace' |
-		sed 's/^/# kernel: /' | grep .
+	kmsg_since | grep -E "$COMPLAINTS" | sed 's/^/# kernel: /' | grep .
 }
 
 # --- block devices -----------------------------------------------------------
