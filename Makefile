@@ -9,8 +9,9 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall install-tool uninstall-tool patch deps \
-	check crc-check intree-check kunit kunit-kasan kunit-kcsan selftest cluster \
-	power-cuts torture tool-check demo bench lint docs clean help
+	check crc-check intree-check kunit kunit-kasan kunit-kcsan selftest selftest-debug \
+	selftest-kasan selftest-kcsan cluster power-cuts torture tool-check demo bench \
+	lint docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -74,6 +75,15 @@ docs: deps		## build/docs, with Sphinx; any warning fails
 	@scripts/docs
 
 ## Not part of check: each builds a kernel of its own, 10 to 20 minutes the first time
+selftest-debug: deps	## selftests with KASAN, lockdep, kmemleak and injected faults
+	@scripts/selftest --debug
+
+selftest-kasan: deps	## selftests on x86_64, two CPUs, with KASAN, UBSAN and lockdep
+	@scripts/selftest --kasan
+
+selftest-kcsan: deps	## selftests on x86_64, two CPUs, with KCSAN
+	@scripts/selftest --kcsan
+
 kunit-kasan: deps	## KUnit suites on x86_64 with KASAN, UBSAN and lockdep
 	@scripts/kunit --kasan
 

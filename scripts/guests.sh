@@ -5,10 +5,17 @@
 # shellcheck disable=SC2154 # these
 
 mkdir -p "$out"
+# $SMP_KERNEL: empty, or "kasan" or "kcsan" for QEMU instead of User-Mode Linux.
 # $UML_KERNEL: empty, or "debug" for the one with all the checkers, which is slow.
-uml=$("$top/scripts/kernel" uml "${UML_KERNEL-}")
-guest_timeout=${UML_KERNEL:+900}
-built=$("$top/scripts/module" "$uml")
+if [ -n "${SMP_KERNEL-}" ]; then
+	uml=$("$top/scripts/smp-kernel" "$SMP_KERNEL")
+	built=$uml
+	guest_timeout=3600
+else
+	uml=$("$top/scripts/kernel" uml "${UML_KERNEL-}")
+	built=$("$top/scripts/module" "$uml")
+	guest_timeout=${UML_KERNEL:+900}
+fi
 helpers=$("$top/scripts/kernel" source)/tools/testing/selftests/kselftest/ktap_helpers.sh
 
 say() { echo "$(basename "$0"): $*" >&2; }

@@ -173,7 +173,19 @@ COMPLAINTS='WARNING:|BUG:|Oops|INFO: task|UBSAN:|Call Trace'
 
 kernel_complained()
 {
-	kmsg_since | grep -E "$COMPLAINTS" | sed 's/^/# kernel: /' | grep .
+	kmsg_since | our_races | grep -E "$COMPLAINTS" | sed 's/^/# kernel: /' | grep .
+}
+
+# Without KCSAN's reports of data races in which no function of dm-log is involved: the
+# kernel has some of its own.
+our_races()
+{
+	awk '
+		/^BUG: KCSAN:/ { inside = 1; text = "" }
+		!inside { print; next }
+		{ text = text $0 "\n" }
+		/^=====/ { if (text ~ /\[dm_log/) printf "%s", text; inside = 0; text = "" }
+		END { printf "%s", text }'
 }
 
 # --- block devices -----------------------------------------------------------
