@@ -61,7 +61,7 @@ static void report_failure(struct disk_log *dl, int error)
 {
 	switch (dl->store.state) {
 	case DM_LOG_STORE_UNREADABLE:
-		DMERR_LIMIT("disk: cannot read log device %s (error %d): all regions out of sync, writes are held",
+		DMERR_LIMIT("disk: cannot read log device %s (error %d): all dirty, writes held",
 			    dl->dev->name, error);
 		break;
 	case DM_LOG_STORE_FOREIGN:

@@ -415,7 +415,7 @@ static enum header_kind parse_header(struct dm_log_store *store, u64 *nr_regions
 	}
 
 	DMERR_LIMIT("log device %s has version %u, expected %u: not used, all regions out of sync",
-	      store->dev->name, version, DM_LOG_VERSION);
+		    store->dev->name, version, DM_LOG_VERSION);
 	return HEADER_FOREIGN;
 }
 
