@@ -9,9 +9,9 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall install-tool uninstall-tool patch deps \
-	check crc-check intree-check kunit kunit-kasan kunit-kcsan selftest selftest-debug \
-	selftest-kasan selftest-kcsan cluster power-cuts torture tool-check demo bench \
-	lint docs clean help
+	check crc-check intree-check series-check kunit kunit-kasan kunit-kcsan selftest \
+	selftest-debug selftest-kasan selftest-kcsan cluster power-cuts torture tool-check \
+	demo bench lint coccicheck docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -33,8 +33,9 @@ install-tool:		## dm-log-show, which shows what is dirty (PREFIX=/usr/local, DES
 uninstall-tool:		## take it away again
 	@$(MAKE) --no-print-directory -C tools/dm-log uninstall
 
-patch: deps		## build/dm-log.patch, for linux-source-6.12
+patch: deps		## build/dm-log.patch and build/series/, mails, for linux-source-6.12
 	@scripts/make-patch
+	@scripts/make-series
 
 ## See it work
 demo: deps		## Debian's kernel in QEMU: a mirror, a power cut, what is copied after it
@@ -53,6 +54,9 @@ crc-check: deps		## exported symbols and their CRCs against the distribution's
 intree-check: deps	## the patched kernel, DM_MIRROR=y and =m, with and without userspace
 	@scripts/intree-check
 
+series-check: deps	## the patch series: git am takes it, every step builds
+	@scripts/series-check
+
 kunit: deps		## KUnit suites, with the kernel's kunit.py on User-Mode Linux
 	@scripts/kunit
 
@@ -68,7 +72,7 @@ power-cuts: deps	## Debian's kernel in QEMU, killed while it writes, ten times
 tool-check: deps	## dm-log-show, on images of every kind
 	@scripts/tool-check
 
-lint: deps		## checkpatch --strict, sparse, kernel-doc, shellcheck, pycodestyle, mandoc
+lint: deps		## checkpatch --strict, sparse, W=1, kernel-doc, shellcheck, pycodestyle, mandoc
 	@scripts/lint
 
 docs: deps		## build/docs, with Sphinx; any warning fails
@@ -89,6 +93,10 @@ kunit-kasan: deps	## KUnit suites on x86_64 with KASAN, UBSAN and lockdep
 
 kunit-kcsan: deps	## KUnit suites on x86_64 with KCSAN
 	@scripts/kunit --kcsan
+
+## Not part of check: a minute or two of CPU time
+coccicheck: deps	## the kernel's semantic patches (Coccinelle) on our files
+	@scripts/coccicheck
 
 ## Hours
 torture: deps		## a soak of one hour (TIME=seconds), and all else at length; a tally at the end
