@@ -169,6 +169,11 @@ static noinline u64 time_resync(struct bench *bench, unsigned int *nr_recovered)
 	return div_u64((ktime_get_ns() - start) * 100, bench->nr_sample);
 }
 
+static bool is_core(const struct dm_dirty_log *log)
+{
+	return !strcmp(log->type->name, "core");
+}
+
 /*
  * Per round: mark all regions of the sample (clean or, with a write-intent
  * cache, idle before), clear them, ask whether they are in sync. "resync" is
@@ -182,7 +187,7 @@ static int run_ops(struct bench *bench, bool random, unsigned int rounds,
 {
 	enum { NOTHING, MARK, CLEAR, IN_SYNC, RESYNC, NR };
 	struct dm_dirty_log *log = bench->log;
-	bool resync = !log->type->postsuspend;
+	bool resync = is_core(log);
 	unsigned int i, n, round;
 	u64 *times[NR];
 
@@ -379,7 +384,7 @@ static int bench_message(struct dm_target *ti, unsigned int argc, char **argv,
 		r = run_ops(bench, !strcmp(argv[1], "random"), rounds, result, maxlen);
 	else if (argc == 3 && !strcmp(argv[0], "flush"))
 		r = run_flush(bench, !strcmp(argv[1], "random"), rounds, result, maxlen);
-	else if (argc == 2 && !strcmp(argv[0], "last") && !bench->log->type->postsuspend)
+	else if (argc == 2 && !strcmp(argv[0], "last") && is_core(bench->log))
 		r = run_last(bench, rounds, result, maxlen);
 	else if (argc == 2 && !strcmp(argv[0], "ask"))
 		r = run_ask(bench, rounds, result, maxlen);
