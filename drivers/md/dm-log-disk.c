@@ -316,9 +316,12 @@ static int disk_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 
 static int disk_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 {
-	if (can_block && unlikely(to_disk_log(log)->refusing))
+	struct disk_log *dl = to_disk_log(log);
+
+	/* As dm_log_in_sync(), and as quick. */
+	if (dm_regions_in_sync(&dl->cache.common.regions, region))
 		return 1;
-	return dm_log_in_sync(log, region, can_block);
+	return can_block ? dl->refusing : -EWOULDBLOCK;
 }
 
 static int disk_flush(struct dm_dirty_log *log)
