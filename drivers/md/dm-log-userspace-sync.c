@@ -115,17 +115,17 @@ static void note_sync(struct us_log *us, u64 region, bool in_sync, int generatio
 /* The daemon has counted as many regions in sync as there are; the worker only. */
 static void note_all_in_sync(struct us_log *us, int generation)
 {
-	struct dm_regions *rg = &us->cache.common.regions;
-	u64 region;
+	const struct dm_regions *rg = &us->cache.common.regions;
 
-	if (!us->in_sync_map)
+	/*
+	 * If a region has failed here the daemon has not been told yet. The map is read
+	 * by anyone at any time: it must not say so of that one for a moment, either.
+	 */
+	if (!us->in_sync_map || dm_regions_nr_nosync(rg) ||
+	    is_outdated(us, generation))
 		return;
 
 	us_fill_map(us->in_sync_map, rg->nr_regions, true);
-	/* It may not have been told yet. */
-	for (region = dm_regions_next_nosync(rg, 0); region < rg->nr_regions;
-	     region = dm_regions_next_nosync(rg, region + 1))
-		clear_bit(region, us->in_sync_map);
 	if (is_outdated(us, generation))
 		us_fill_map(us->in_sync_map, rg->nr_regions, false);
 }
