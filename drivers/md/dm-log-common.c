@@ -161,6 +161,20 @@ void dm_log_set_region_sync(struct dm_dirty_log *log, region_t region,
 }
 
 /**
+ * dm_log_is_remote_recovering() - the is_remote_recovering operation
+ * @log: a core or disk log
+ * @region: any number
+ *
+ * There is no other node: it is this one that is going to recover the region.
+ *
+ * Return: 1 if a write should wait for that, otherwise 0.
+ */
+int dm_log_is_remote_recovering(struct dm_dirty_log *log, region_t region)
+{
+	return dm_regions_awaits_recovery(log_regions(log), region);
+}
+
+/**
  * dm_log_get_sync_count() - the get_sync_count operation
  * @log: a core or disk log
  *

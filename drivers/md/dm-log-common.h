@@ -37,6 +37,7 @@ void dm_log_clear_region(struct dm_dirty_log *log, region_t region);
 int dm_log_get_resync_work(struct dm_dirty_log *log, region_t *region);
 void dm_log_set_region_sync(struct dm_dirty_log *log, region_t region,
 			    int in_sync);
+int dm_log_is_remote_recovering(struct dm_dirty_log *log, region_t region);
 region_t dm_log_get_sync_count(struct dm_dirty_log *log);
 
 #endif /* DM_LOG_COMMON_H */

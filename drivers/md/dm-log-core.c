@@ -50,6 +50,14 @@ static void core_dtr(struct dm_dirty_log *log)
 	kfree(common);
 }
 
+static int core_presuspend(struct dm_dirty_log *log)
+{
+	struct dm_log_common *common = log->context;
+
+	dm_regions_await_nothing(&common->regions);
+	return 0;
+}
+
 static int core_postsuspend(struct dm_dirty_log *log)
 {
 	struct dm_log_common *common = log->context;
@@ -106,6 +114,7 @@ struct dm_dirty_log_type dm_log_core_type = {
 	.module = THIS_MODULE,
 	.ctr = core_ctr,
 	.dtr = core_dtr,
+	.presuspend = core_presuspend,
 	.postsuspend = core_postsuspend,
 	.resume = core_resume,
 	.get_region_size = dm_log_get_region_size,
@@ -118,4 +127,5 @@ struct dm_dirty_log_type dm_log_core_type = {
 	.set_region_sync = dm_log_set_region_sync,
 	.get_sync_count = dm_log_get_sync_count,
 	.status = core_status,
+	.is_remote_recovering = dm_log_is_remote_recovering,
 };

@@ -241,6 +241,7 @@ static void disk_dtr(struct dm_dirty_log *log)
 
 static int disk_presuspend(struct dm_dirty_log *log)
 {
+	dm_regions_await_nothing(&to_disk_log(log)->cache.common.regions);
 	dm_log_cache_stop(to_dm_log_cache(log));
 	return 0;
 }
@@ -300,11 +301,16 @@ static int disk_resume(struct dm_dirty_log *log)
  * A suspend cannot wait for that. A write that it waits for is taken for one to a
  * region in sync, which needs a mark, and the flush that follows fails: with
  * handle_errors the mirror gives it back.
+ *
+ * Another write waits because its region is to be recovered first, see
+ * dm_regions_awaits_recovery().
  */
 static int disk_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 {
 	struct disk_log *dl = to_disk_log(log);
 
+	if (unlikely(dm_log_is_remote_recovering(log, region)))
+		return 1;
 	if (likely(dm_log_store_knows(&dl->store)) ||
 	    dm_regions_in_sync(&dl->cache.common.regions, region))
 		return 0;

@@ -129,6 +129,7 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 	rg->nr_regions = nr_regions;
 	rg->durable = durable;
 	rg->unlocked = all_regions(rg);
+	rg->wanted = DM_REGIONS_NONE;
 
 	rg->nr_cell_words = nr_words;
 	if (rg->nr_cell_words != nr_words ||
@@ -302,8 +303,21 @@ void dm_regions_clear_slow(struct dm_regions *rg, u64 region)
 	end_change(rg, guard);
 }
 
+/* A region gets in sync. With the last one, the mirror forgets that a leg has failed. */
+static void sub_nosync(struct dm_regions *rg)
+{
+	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync - 1);
+	if (!rg->nr_nosync) {
+		rg->leg_failed = false;
+		dm_regions_await_nothing(rg);
+	}
+}
+
 static void lose_sync(struct dm_regions *rg, u64 region)
 {
+	rg->leg_failed = true;
+	dm_regions_await_nothing(rg);
+
 	switch (get_cell(rg, region)) {
 	case DM_REGION_NOSYNC:
 		return;
@@ -339,7 +353,7 @@ static void gain_sync(struct dm_regions *rg, u64 region, bool cleared)
 		set_cell(rg, region, DM_REGION_DIRTY);
 		add_dirty(rg, 1);
 	}
-	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync - 1);
+	sub_nosync(rg);
 }
 
 /**
@@ -394,7 +408,7 @@ void dm_regions_recovered(struct dm_regions *rg, u64 region)
 	guard = begin_change(rg);
 	switch (get_cell(rg, region)) {
 	case DM_REGION_NOSYNC:
-		WRITE_ONCE(rg->nr_nosync, rg->nr_nosync - 1);
+		sub_nosync(rg);
 		add_marked(rg, 1);
 		set_idle(rg, region);
 		break;
@@ -411,6 +425,25 @@ void dm_regions_recovered(struct dm_regions *rg, u64 region)
 		break;
 	}
 	end_change(rg, guard);
+}
+
+/* A region that is out of sync and may be offered for recovery */
+static bool is_recoverable(const struct dm_regions *rg, u64 region)
+{
+	return region < rg->nr_regions && get_cell(rg, region) == DM_REGION_NOSYNC &&
+	       find_recovering(rg, region) < 0;
+}
+
+/* dm_regions_awaits_recovery(), if there is something to wait for. */
+bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region)
+{
+	struct map_guard guard = begin_change(rg);
+	bool waits = is_recoverable(rg, region);
+
+	if (waits && !is_recoverable(rg, rg->wanted))
+		rg->wanted = region;
+	end_change(rg, guard);
+	return waits;
 }
 
 /* First NOSYNC region of the chunk that is at or after @from and not recovering. */
@@ -448,7 +481,7 @@ static bool next_resync_in_chunk(const struct dm_regions *rg, unsigned long chun
  *
  * Goes once through the map: a region that fails behind the cursor is offered
  * again after dm_regions_restart_resync() only, so that a dead leg does not make
- * recovery spin.
+ * recovery spin. A region that a write waits for has precedence.
  *
  * Context: the worker; does not sleep.
  * Return: true if there is one, which counts as recovering from now on.
@@ -459,8 +492,17 @@ bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
 	bool found = false, any;
 	unsigned long chunk;
 
-	if (rg->cursor >= rg->nr_regions ||
-	    rg->nr_recovering == DM_REGIONS_MAX_RECOVERING)
+	if (rg->nr_recovering == DM_REGIONS_MAX_RECOVERING)
+		goto out;
+
+	if (READ_ONCE(rg->recover_first) && is_recoverable(rg, rg->wanted)) {
+		*region = rg->wanted;
+		rg->wanted = DM_REGIONS_NONE;
+		found = true;
+		goto offer;
+	}
+
+	if (rg->cursor >= rg->nr_regions)
 		goto out;
 
 	chunk = dm_log_summary_next(&rg->nosync, chunk_of(rg->cursor));
@@ -473,13 +515,12 @@ bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
 			dm_log_summary_clear(&rg->nosync, chunk);
 	}
 
+	rg->cursor = found ? *region + 1 : rg->nr_regions;
+offer:
 	if (found) {
-		rg->cursor = *region + 1;
 		rg->recovering[rg->nr_recovering].region = *region;
 		rg->recovering[rg->nr_recovering].cleared = false;
 		rg->nr_recovering++;
-	} else {
-		rg->cursor = rg->nr_regions;
 	}
 out:
 	end_change(rg, guard);
@@ -536,5 +577,7 @@ void dm_regions_restart_resync(struct dm_regions *rg)
 
 	rg->cursor = 0;
 	rg->nr_recovering = 0;
+	rg->wanted = DM_REGIONS_NONE;
+	WRITE_ONCE(rg->recover_first, rg->leg_failed && rg->nr_nosync);
 	end_change(rg, guard);
 }

@@ -25,7 +25,7 @@
  *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
  *			_has_cleaned(), _uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
- *			_next_resync(), _recovered()
+ *			_next_resync(), _recovered(), _awaits_recovery()
  * the worker, or one	everything else
  * other thread between
  * dm_regions_share()
@@ -50,6 +50,9 @@
 #define DM_REGION_STATE_BITS	2
 #define DM_REGION_STATE_MASK	3UL
 #define DM_REGIONS_PER_WORD	(BITS_PER_LONG / DM_REGION_STATE_BITS)
+
+/* The number of no region */
+#define DM_REGIONS_NONE		U64_MAX
 
 /* The mirror recovers one region at a time; leave room for a bolder one. */
 #define DM_REGIONS_MAX_RECOVERING	8
@@ -118,6 +121,10 @@ enum dm_region_state {
  * @cursor: where the search for regions to recover goes on
  * @recovering: the regions being recovered, and whether they were cleared since
  * @nr_recovering: used entries of @recovering
+ * @leg_failed: a write or a recovery has failed since all regions were in sync
+ * @recover_first: writes wait until their region has been recovered, see
+ *	dm_regions_awaits_recovery()
+ * @wanted: the region that one of them waits for, or DM_REGIONS_NONE
  *
  * @recent: two bitmaps of @recent_mask + 1 bits, a power of two, a region's bit
  *	being its number modulo the size: regions that became idle since the last
@@ -155,6 +162,9 @@ struct dm_regions {
 		bool cleared;
 	} recovering[DM_REGIONS_MAX_RECOVERING];
 	unsigned int nr_recovering;
+	bool leg_failed;
+	bool recover_first;
+	u64 wanted;
 
 	unsigned long *recent[2];
 };
@@ -174,6 +184,7 @@ void dm_regions_share(struct dm_regions *rg);
 void dm_regions_unshare(struct dm_regions *rg);
 
 void dm_regions_restart_resync(struct dm_regions *rg);
+bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region);
 void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state);
 void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits);
 void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
@@ -366,6 +377,43 @@ static __always_inline void dm_regions_clear(struct dm_regions *rg, u64 region)
 {
 	if (unlikely(!dm_regions_try_clear(rg, region)))
 		dm_regions_clear_slow(rg, region);
+}
+
+/**
+ * dm_regions_awaits_recovery() - should a write wait until its region is recovered?
+ * @rg: the map
+ * @region: any number
+ *
+ * A mirror keeps in mind that a leg failed until all regions are in sync, over a
+ * resume of the same table, too, which is what "lvchange --refresh" comes to. Until
+ * then it takes a write to a region out of sync for one that has failed (dm-raid1.c,
+ * do_writes()): with handle_errors it holds it until the next suspend. Held, it is
+ * pending in the region, and a recovery of that waits for it.
+ *
+ * A write to a region under recovery waits for that and then goes on. So after a resume
+ * with a failed leg, writes wait until it is the turn of their region, which is at once.
+ * If the leg still fails, there is no such turn, and the mirror has its way.
+ *
+ * Context: the worker; does not sleep.
+ * Return: true if so; the region is then the next one to be recovered.
+ */
+static inline bool dm_regions_awaits_recovery(struct dm_regions *rg, u64 region)
+{
+	return unlikely(READ_ONCE(rg->recover_first)) &&
+	       dm_regions_awaits_recovery_slow(rg, region);
+}
+
+/**
+ * dm_regions_await_nothing() - let no further write wait for recovery
+ * @rg: the map
+ *
+ * A suspend ends recovery, and then waits for the writes.
+ *
+ * Context: any.
+ */
+static inline void dm_regions_await_nothing(struct dm_regions *rg)
+{
+	WRITE_ONCE(rg->recover_first, false);
 }
 
 /**

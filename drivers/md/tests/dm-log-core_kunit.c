@@ -110,14 +110,36 @@ static void core_bad_arguments(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, try_new_core(test, c->len, c->argc, argv));
 }
 
-/* Contract A3: the mirror does without these. */
-static void core_optional_operations(struct kunit *test)
+static void core_region_size(struct kunit *test)
 {
 	struct dm_dirty_log *log = new_core(test, 1, NULL);
 
-	KUNIT_EXPECT_NULL(test, log->type->presuspend);
-	KUNIT_EXPECT_NULL(test, log->type->is_remote_recovering);
 	KUNIT_EXPECT_EQ(test, log->type->get_region_size(log), REGION_SECTORS);
+}
+
+/* After a leg has failed, writes wait for recovery from resume to suspend. */
+static void core_awaits_recovery(struct kunit *test)
+{
+	struct dm_dirty_log *log = new_core(test, 4, "nosync");
+	const struct dm_dirty_log_type *type = log->type;
+	region_t region;
+
+	type->resume(log);
+	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 1), 0);
+	type->set_region_sync(log, 1, 0);
+	type->set_region_sync(log, 2, 0);
+	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 1), 0);
+	type->presuspend(log);
+	type->postsuspend(log);
+	type->resume(log);
+	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 0), 0);
+	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 2), 1);
+	KUNIT_ASSERT_EQ(test, type->get_resync_work(log, &region), 1);
+	KUNIT_EXPECT_EQ(test, region, 2);
+	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 2), 0);
+	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 1), 1);
+	type->presuspend(log);
+	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 1), 0);
 }
 
 struct status_case {
@@ -747,7 +769,8 @@ static void core_random(struct kunit *test)
 
 static struct kunit_case dm_log_core_cases[] = {
 	KUNIT_CASE_PARAM(core_bad_arguments, ctr_gen_params),
-	KUNIT_CASE(core_optional_operations),
+	KUNIT_CASE(core_region_size),
+	KUNIT_CASE(core_awaits_recovery),
 	KUNIT_CASE_PARAM(core_status, status_gen_params),
 	KUNIT_CASE_PARAM(core_initial_state, initial_gen_params),
 	KUNIT_CASE(core_resync_order),

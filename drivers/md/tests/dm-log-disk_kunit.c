@@ -1081,6 +1081,32 @@ static int must_wait(struct test_mirror *tm, region_t region)
 	return tm->log->type->is_remote_recovering(tm->log, region);
 }
 
+/* After a leg has failed, writes wait for recovery from resume to suspend. */
+static void disk_awaits_recovery(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+	region_t region;
+
+	create_log(tm, "nosync");
+	KUNIT_ASSERT_EQ(test, resume_log(tm), 0);
+	tm->log->type->set_region_sync(tm->log, 4, 0);
+	tm->log->type->set_region_sync(tm->log, 7, 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 7), 0);
+	KUNIT_ASSERT_EQ(test, suspend_log(tm), 0);
+	KUNIT_ASSERT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 7), 1);
+	KUNIT_ASSERT_EQ(test, tm->log->type->get_resync_work(tm->log, &region), 1);
+	KUNIT_EXPECT_EQ(test, region, 7);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 7), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 4), 1);
+	tm->log->type->presuspend(tm->log);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 4), 0);
+	KUNIT_EXPECT_EQ(test, tm->log->type->postsuspend(tm->log), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 4));
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 7));
+}
+
 /*
  * The mirror writes to a region out of sync without a mark, on one leg only. Not while
  * the device may call that region clean.
@@ -1278,6 +1304,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_readable_again),
 	KUNIT_CASE(disk_unreadable_marks),
 	KUNIT_CASE(disk_unreadable_holds),
+	KUNIT_CASE(disk_awaits_recovery),
 	KUNIT_CASE(disk_unwritable_holds),
 	KUNIT_CASE(disk_unreadable_suspend),
 	KUNIT_CASE(disk_unreadable_nosync),

@@ -415,6 +415,79 @@ static void regions_failed_not_offered_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, region, 0);
 }
 
+/* After a leg has failed, a write to a region that is out of sync has it recovered. */
+static void regions_awaits_recovery(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10, DM_REGION_CLEAN, false);
+	u64 region;
+
+	dm_regions_restart_resync(rg);
+	dm_regions_set_sync(rg, 2, false);
+	dm_regions_set_sync(rg, 5, false);
+	dm_regions_set_sync(rg, 7, false);
+	/* While the leg is dead the mirror knows what to do with a write. */
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 5));
+
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 1));
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 10));
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, DM_REGIONS_NONE));
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 7));
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 5));
+
+	/* It goes first, and while it is being recovered the mirror keeps the write. */
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 7);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 7));
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 5));
+	dm_regions_set_sync(rg, 7, true);
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 5);
+
+	/* Nobody asks for the last one, and nothing was skipped for those before. */
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 2);
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_set_sync(rg, 2, true);
+	dm_regions_set_sync(rg, 5, true);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_nosync(rg), 0);
+
+	/* All in sync: the failure is forgotten, and counts again only after the next. */
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 2));
+}
+
+/* A leg that is still dead, or a suspend: no write waits for what will not come. */
+static void regions_awaits_no_more(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10, DM_REGION_CLEAN, true);
+	u64 region;
+
+	dm_regions_set_sync(rg, 3, false);
+	dm_regions_set_sync(rg, 6, false);
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 6));
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 6);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
+	dm_regions_set_sync(rg, 6, false);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 3));
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 6));
+	/* What was wanted is forgotten: B28, once through the map. */
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 3);
+	dm_regions_set_sync(rg, 3, false);
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 6);
+	dm_regions_set_sync(rg, 6, false);
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
+	dm_regions_await_nothing(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 3));
+}
+
 /* More regions at once than there is room for: wait, do not forget. */
 static void regions_recovering_limit(struct kunit *test)
 {
@@ -905,6 +978,8 @@ static struct kunit_case dm_log_regions_cases[] = {
 	KUNIT_CASE(regions_pend_unclean),
 	KUNIT_CASE(regions_count_cannot_drift),
 	KUNIT_CASE(regions_failed_not_offered_again),
+	KUNIT_CASE(regions_awaits_recovery),
+	KUNIT_CASE(regions_awaits_no_more),
 	KUNIT_CASE(regions_recovering_limit),
 	KUNIT_CASE(regions_image_and_load),
 	KUNIT_CASE_SLOW(regions_beyond_2_31),
