@@ -18,6 +18,7 @@
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
 #include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/printk.h>
 #include <linux/stdarg.h>
 #include <linux/string.h>
@@ -39,6 +40,11 @@
 #define NEVER		U32_MAX
 /* As often as the library tries. */
 #define READ_TRIES	3
+
+/* An odd number, and no multiple of 5, lets all ways take their turn. */
+static unsigned int iofail_every = 1;
+module_param(iofail_every, uint, 0444);
+MODULE_PARM_DESC(iofail_every, "KUnit: of all failures try only each Nth");
 
 /**
  * enum iofail_kind - what a failing write does
@@ -591,10 +597,11 @@ static void sweep(struct kunit *test, unsigned int block_sectors, bool fua)
 	static const unsigned int lengths[] = { 1, 2, READ_TRIES, 8, NEVER };
 	struct iofail *io = new_iofail(test, block_sectors);
 	u8 *good = kunit_kzalloc(test, LOG_BYTES, GFP_KERNEL);
-	unsigned int n, ios, i, runs = 0, faults = 0;
+	unsigned int n, ios, i, turn = 0, runs = 0, faults = 0;
 	int kind;
 
 	KUNIT_ASSERT_NOT_NULL(test, good);
+	KUNIT_ASSERT_GT(test, iofail_every, 0);
 	io->fake->fua = fua;
 	run(io, NEVER, 0, FAIL_NOTHING);
 	ios = io->ios;
@@ -606,6 +613,8 @@ static void sweep(struct kunit *test, unsigned int block_sectors, bool fua)
 			for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 				if (test->status == KUNIT_FAILURE)
 					return;
+				if (turn++ % iofail_every)
+					continue;
 				run(io, n, lengths[i], kind);
 				runs++;
 				faults += io->faults;
@@ -615,7 +624,7 @@ static void sweep(struct kunit *test, unsigned int block_sectors, bool fua)
 			}
 	kunit_info(test, "%u-byte blocks%s: %u I/Os, each failed in %u ways: %u lives, %u failures, %u events\n",
 		   block_sectors << SECTOR_SHIFT, fua ? ", FUA" : "", ios,
-		   runs / ios, runs, faults, io->nr_events);
+		   turn / ios, runs, faults, io->nr_events);
 	KUNIT_EXPECT_GE(test, faults, runs);
 }
 
