@@ -61,7 +61,7 @@ disk_counters()
 	write_region m 3
 	read -r more _ <<<"$(written "$log")"
 	[ "$more" -gt "$requests" ] || fail "the write had no mark"
-	wait_until 2 expect "idle" 1 "$(count m regions_idle)"
+	wait_until 10 expect "idle" 1 "$(count m regions_idle)"
 	set -- $now
 	read -r more now <<<"$(written "$log")"
 	expect "writes to the log" $((more - requests)) $(($(count m log_writes) - $1))

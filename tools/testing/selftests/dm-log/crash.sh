@@ -63,9 +63,10 @@ differing_are_dirty()
 	done
 }
 
+# None may be: without the delay all is clean for a moment when the writes of one pass
+# have ended. scripts/selftest sees to it that this is rare.
 few_are_dirty()
 {
-	[ "$nr_dirty" -gt 0 ] || fail "nothing was being written"
 	[ "$nr_dirty" -le $((SPAN + KNOWN)) ] || fail "$nr_dirty regions dirty of $((SPAN + KNOWN)) written"
 }
 

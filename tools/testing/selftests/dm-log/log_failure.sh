@@ -53,13 +53,13 @@ fails_later()	# WAY-TO-FAIL
 	clean_delay 0
 	dm_create m "$(mirror nosync)"
 	write_region m 1
-	wait_until 3 log_clean "$disk" 1 || fail "region 1 not clean again"
+	wait_until 10 log_clean "$disk" 1 || fail "region 1 not clean again"
 	log_is A || fail "log is $(log_health m) before it fails"
 	events=$(dm_events m)
 	"$1"
 	write_region m 2 "log is dead"
-	wait_until 2 log_is D || fail "log is $(log_health m) after a failed write"
-	wait_until 2 event_after "$events" || fail "no event"
+	wait_until 10 log_is D || fail "log is $(log_health m) after a failed write"
+	wait_until 10 event_after "$events" || fail "no event"
 	events=$(dm_events m)
 	write_region m 3 "log is dead"
 	sleep 0.3
@@ -89,11 +89,11 @@ dirty_survives()
 	dm_create m "$(mirror nosync)"
 	dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"
 	write_region m 6 "one leg only"
-	wait_until 3 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
+	wait_until 10 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
 	log_fails_writes
 	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
 	write_region m 9 "log is dead"
-	wait_until 2 log_is D || fail "log is $(log_health m)"
+	wait_until 10 log_is D || fail "log is $(log_health m)"
 	log_heals
 	# Without the keyword, which on stock would begin anew (see B2).
 	dm_load m "$(mirror)"
@@ -121,7 +121,7 @@ handle_errors()
 	log_fails_writes
 	write_region m 8 "held" &
 	writer=$!
-	wait_until 3 log_is D || fail "log is $(log_health m)"
+	wait_until 10 log_is D || fail "log is $(log_health m)"
 	sleep 0.3
 	kill -0 $writer 2>/dev/null || fail "a write went on without its mark"
 	dm_load m "$(mirror_table $LEN "core 2 $RS nosync" "$legs" "1 handle_errors")"
@@ -157,7 +157,7 @@ heals()
 	dm_create m "$(mirror nosync)"
 	log_fails_writes
 	write_region m 2
-	wait_until 2 log_is D || fail "log is $(log_health m) after a failed write"
+	wait_until 10 log_is D || fail "log is $(log_health m) after a failed write"
 	dm_suspend m
 	dm_resume m
 	log_is D || fail "log is $(log_health m) though it still fails"
@@ -296,7 +296,7 @@ read_fails_nosync()
 	dm_create m "$(mirror nosync)"
 	dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"
 	write_region m 6 "one leg only"
-	wait_until 3 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
+	wait_until 10 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
 	dm_suspend m
 	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
 	log_fails_reads

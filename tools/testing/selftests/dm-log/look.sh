@@ -71,7 +71,7 @@ dirty_by_writes()
 		write_region m $region &
 		pids+=($!)
 	done
-	wait_until 3 dirty_is "2 9 10 31" || fail "dirty: $(log_dirty "$log")"
+	wait_until 10 dirty_is "2 9 10 31" || fail "dirty: $(log_dirty "$log")"
 	for target in "$(dmname m)" "$(dmdev m)" "$(majmin "$log")" "$log"; do
 		expect "dirty regions of $target" "[[2, 2], [9, 10], [31, 31]]" \
 			"$(look 1 "$target" "j['ranges']")"

@@ -46,7 +46,7 @@ late_write()
 	dm_create m "$(mirror "disk 3 $log $RS nosync" "$(dmdev old)" "$(dev leg1)")"
 	dm_load m "$(mirror "disk 2 $log $RS" "$(dmdev new)" "$(dev leg1)")"
 	write_region m 0	# what the resume left to be flushed
-	wait_until 3 log_all_clean "$log" || fail "region 0 not clean after its write"
+	wait_until 10 log_all_clean "$log" || fail "region 0 not clean after its write"
 	# Through the old table, a write takes 2 s and a flush 4 s, through the new
 	# one a write takes 7 s.
 	dm_swap old "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 2000 $(dev leg0) 0 4000"
@@ -91,7 +91,7 @@ failed_region()	# "LOG ARGUMENTS"
 	in_sync m || fail "nosync mirror: $(dm_status m)"
 	failing_leg
 	write_region m 19 "one leg only"
-	wait_until 3 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
+	wait_until 10 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
 	# Still failing, so that nothing can be copied behind our back.
 	dm_suspend m
 	ok_leg
@@ -132,10 +132,10 @@ leg_flush()
 	dm_create leg1 "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 0 $(dmdev flush) 0 0"
 	dm_create m "$(mirror "disk 3 $log $RS nosync" "$(dev leg0)" "$(dmdev leg1)")"
 	write_region m 2
-	wait_until 3 log_clean "$log" 2 || fail "region 2 not clean after its write"
+	wait_until 10 log_clean "$log" 2 || fail "region 2 not clean after its write"
 	dm_swap flush "$(fail_writes "$(dev leg1)" $LEN)"
 	write_region m 3
-	wait_until 3 leg_failed || fail "no leg flush failed: $(dm_status m)"
+	wait_until 10 leg_failed || fail "no leg flush failed: $(dm_status m)"
 	sleep 0.3
 	expect "dirty regions after a failed leg flush" 3 "$(log_dirty "$log")"
 	dm_swap flush "$(linear "$(dev leg1)" $LEN)"

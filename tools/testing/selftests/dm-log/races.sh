@@ -82,10 +82,11 @@ log_words()	# MIRROR TYPE RS [WORD]
 	esac
 }
 
+features="1 handle_errors"
 table()		# MIRROR REGIONS TYPE RS [WORD]
 {
 	mirror_table $(($2 * RS)) "$(log_words "$1" "${@:3}")" \
-		"$(dev "$1-leg0") $(dev "$1-leg1")" "1 handle_errors"
+		"$(dev "$1-leg0") $(dev "$1-leg1")" "$features"
 }
 
 usual()		# MIRROR [WORD]
@@ -165,8 +166,12 @@ reloads()	# MIRROR
 	pause 200
 }
 
+# With handle_errors a mirror keeps a write that its log failed until it gets another
+# table, and this one never does.
 comes_and_goes()	# TYPE
 {
+	local features=
+
 	dm_create "extra-$1" "$(table extra $NR "$1" $RS)"
 	dm_status "extra-$1"
 	write_region "extra-$1" $((RANDOM % NR))

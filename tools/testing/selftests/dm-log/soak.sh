@@ -403,8 +403,10 @@ start()
 			leg_speed cleaning leg_fails log_fails probe type) ;;
 	esac
 	[ "$kind" = stock ] || testd_start
+	echo "# create the mirror"
 	dm_create m "$(table)"
 	wait_sync m
+	echo "# begin to write"
 	if [ "$kind" != stock ]; then
 		op_cleaning
 		echo $kind >"$work/kind"
@@ -460,6 +462,8 @@ load_until_cut()
 [ "$then" = end ] || [ -x "$soak_io" ] || wrong "soak-io has not been built, set SOAK_IO"
 set -eu
 RANDOM=$seed
+# Sooner than the host loses its patience: its kernel says what hangs, and where.
+echo 40 >/proc/sys/kernel/hung_task_timeout_secs
 load_modules
 case $phase in
 check)	look; recover ;;

@@ -177,6 +177,30 @@ log_status()	# NAME
 	dm_status "$1" | awk '{ for (i = 8 + $4; i <= NF; i++) l = l " " $i; print substr(l, 2) }'
 }
 
+# A leg that takes its time with writes.
+slow_leg()	# MILLISECONDS
+{
+	need_target delay
+	dm_create slow "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 $1"
+	legs="$(dev leg0) $(dmdev slow)"
+}
+
+# A leg that can be made to keep what it is given, from hold_leg to let_go: a write stays
+# in flight until the test has seen enough, however slow the machine is.
+holding_leg()
+{
+	dm_create slow "$(linear "$(dev leg1)" $LEN)"
+	legs="$(dev leg0) $(dmdev slow)"
+}
+
+hold_leg()	{ dm_suspend slow --noflush --nolockfs; }
+let_go()	{ dm_resume slow; }
+
+region_dirty()	# REGION: in the log on disk
+{
+	! log_clean "$log" "$1"
+}
+
 # --- bounded -----------------------------------------------------------------
 
 # within SECONDS COMMAND...: run it in the background and give up waiting then,

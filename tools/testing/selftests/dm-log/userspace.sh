@@ -7,14 +7,6 @@
 # shellcheck source-path=SCRIPTDIR source=testd_lib.sh
 . "$(dirname "$0")/testd_lib.sh"
 
-# A leg that takes its time with writes: whatever is in flight stays so.
-slow_leg()	# MILLISECONDS
-{
-	need_target delay
-	dm_create slow "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 $1"
-	legs="$(dev leg0) $(dmdev slow)"
-}
-
 leg_difference()	# the regions, if any
 {
 	differing "$(dev leg0)" "$(dev leg1)"
@@ -197,22 +189,24 @@ lvm_log()
 # A write is marked, on the log's device, while it is in flight, and no longer.
 write_is_marked()	# [integrated_flush]
 {
-	local writer
+	local writer i
 
 	setup
 	clean_delay 0
-	slow_leg 1000
+	holding_leg
 	testd_start
 	dm_create m "$(umirror u "$@" testd-disk "$log" $RS nosync)"
 	trace_mark
+	hold_leg
 	write_region m 9 &
 	writer=$!
-	wait_until 5 region_dirty 9 || fail "never dirty"
-	kill -0 $writer 2>/dev/null || fail "the write was over too early"
-	while kill -0 $writer 2>/dev/null; do
-		region_dirty 9 || gone $writer || fail "clean with its write in flight"
+	wait_until 10 region_dirty 9 || fail "never dirty"
+	for i in $(seq 20); do
+		region_dirty 9 || fail "clean with its write in flight"
 		sleep 0.05
 	done
+	kill -0 $writer 2>/dev/null || fail "the write did not wait for the leg"
+	let_go
 	wait $writer
 	wait_until 10 log_all_clean "$log" || fail "dirty after all: $(log_dirty "$log")"
 	dm_remove m
@@ -223,11 +217,6 @@ write_is_marked()	# [integrated_flush]
 	else
 		expect "regions in FLUSH" "" "$(regions_of FLUSH)"
 	fi
-}
-
-region_dirty()
-{
-	! log_clean "$log" "$1"
 }
 
 write_plain() { write_is_marked; }
@@ -344,7 +333,7 @@ suspend_resume()
 	write_region m 9
 	sleep 0.2	# the mirror's worker comes round after the write
 	dm_suspend m
-	wait_until 2 requested POSTSUSPEND
+	wait_until 10 requested POSTSUSPEND
 	expect "held regions" "" "$(held_regions u)"
 	expect "dirty regions" "" "$(log_dirty "$log")"
 	dm_status m >/dev/null
@@ -398,7 +387,7 @@ never_resumed()
 	trace_mark
 	dm_load m "$(umirror u testd-core $RS)"
 	$DMSETUP clear "$PREFIX-m"
-	wait_until 2 requested DTR || fail "no DTR: $(requests)"
+	wait_until 10 requested DTR || fail "no DTR: $(requests)"
 	expect "requests for it" "CTR DTR" \
 		"$(requests | tr ' ' '\n' | grep -E 'CTR|DTR|SUSPEND|RESUME' | xargs)"
 	dm_remove m
@@ -424,7 +413,7 @@ two_logs()
 	trace_mark
 	write_region s 1 &
 	slow=$!
-	wait_until 3 asked_slow || fail "nothing asked for the slow log"
+	wait_until 10 asked_slow || fail "nothing asked for the slow log"
 	start=${EPOCHREALTIME/./}
 	write_region m 1 "fast"
 	write_region m 2 "fast"
@@ -548,7 +537,7 @@ mirror_fails()
 		2>/dev/null; then
 		fail "made with a leg that is not there"
 	fi
-	wait_until 2 requested DTR || fail "no DTR: $(requests)"
+	wait_until 10 requested DTR || fail "no DTR: $(requests)"
 }
 
 # --- answers that are no fault, or must be harmless --------------------------

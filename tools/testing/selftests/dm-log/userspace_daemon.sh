@@ -18,18 +18,6 @@ setup_same()
 	fill_dev "$(dev leg1)" $LEN "leg 0"
 }
 
-slow_leg()	# MILLISECONDS
-{
-	need_target delay
-	dm_create slow "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 $1"
-	legs="$(dev leg0) $(dmdev slow)"
-}
-
-region_dirty()
-{
-	! log_clean "$log" "$1"
-}
-
 same_legs()
 {
 	[ -z "$(differing "$(dev leg0)" "$(dev leg1)")" ]
@@ -143,14 +131,15 @@ marks_again()	# [integrated_flush]
 	local w
 
 	setup_same
-	slow_leg 6000
+	holding_leg
 	testd_start
 	dm_create m "$(umirror u "$@" testd-disk "$log" $RS nosync)"
+	hold_leg
 	write_region m 5 &
 	w=$!
 	write_region m 6 &
-	wait_until 5 region_dirty 5 || fail "region 5 is not marked"
-	wait_until 5 region_dirty 6 || fail "region 6 is not marked"
+	wait_until 10 region_dirty 5 || fail "region 5 is not marked"
+	wait_until 10 region_dirty 6 || fail "region 6 is not marked"
 	testd_kill
 	# As if its memory had been all there was.
 	log_format "$log"
@@ -158,8 +147,9 @@ marks_again()	# [integrated_flush]
 	trace_mark
 	write_region m 7 &
 	wait_until 20 region_dirty 7 || fail "region 7 is not marked"
-	! gone $w || skip "too slow to tell"
 	expect "dirty regions" "5 6 7" "$(log_dirty "$log")"
+	! gone $w || fail "a write did not wait for the leg"
+	let_go
 	wait
 	dm_remove m
 	expect_same_legs
