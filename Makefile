@@ -8,10 +8,10 @@
 KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
-.PHONY: module modules install uninstall install-tool uninstall-tool patch deps \
-	check crc-check intree-check series-check kunit kunit-kasan kunit-kcsan selftest \
-	selftest-debug selftest-kasan selftest-kcsan cluster power-cuts torture tool-check \
-	demo bench lint coccicheck docs clean help
+.PHONY: module modules install uninstall install-tool uninstall-tool deb patch deps check \
+	deb-check check-package crc-check intree-check series-check kunit kunit-kasan kunit-kcsan selftest \
+	selftest-debug selftest-kasan selftest-kcsan cluster power-cuts torture lvm-check \
+	tool-check demo bench lint coccicheck docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -32,6 +32,9 @@ install-tool:		## dm-log-show, which shows what is dirty (PREFIX=/usr/local, DES
 
 uninstall-tool:		## take it away again
 	@$(MAKE) --no-print-directory -C tools/dm-log uninstall
+
+deb: deps		## Debian packages in build/: dm-log.ko by DKMS, and dm-log-show
+	@scripts/deb
 
 patch: deps		## build/dm-log.patch and build/series/, mails, for linux-source-6.12
 	@scripts/make-patch
@@ -69,11 +72,22 @@ cluster: deps		## cluster mirrors, with LVM's cmirrord on one node and on two
 power-cuts: deps	## Debian's kernel in QEMU, killed while it writes, ten times
 	@scripts/power-cuts
 
+lvm-check: deps		## LVM in QEMU: create, convert, pvmove, resize, failures and repair
+	@scripts/lvm
+
+deb-check: deps		## the Debian packages: what is in them, and DKMS builds it
+	@scripts/deb-check
+
 tool-check: deps	## dm-log-show, on images of every kind
 	@scripts/tool-check
 
-lint: deps		## checkpatch --strict, sparse, W=1, kernel-doc, shellcheck, pycodestyle, mandoc
+lint: deps		## checkpatch --strict, sparse, W=1, kernel-doc, shellcheck ..., coccicheck, docs
 	@scripts/lint
+	@scripts/coccicheck
+	@scripts/docs
+
+coccicheck: deps	## the kernel's semantic patches (Coccinelle) on our files
+	@scripts/coccicheck
 
 docs: deps		## build/docs, with Sphinx; any warning fails
 	@scripts/docs
@@ -94,9 +108,9 @@ kunit-kasan: deps	## KUnit suites on x86_64 with KASAN, UBSAN and lockdep
 kunit-kcsan: deps	## KUnit suites on x86_64 with KCSAN
 	@scripts/kunit --kcsan
 
-## Not part of check: a minute or two of CPU time
-coccicheck: deps	## the kernel's semantic patches (Coccinelle) on our files
-	@scripts/coccicheck
+## Not part of check: half an hour
+check-package: deps	## dm-log-dkms in Debian in QEMU: install, boot, upgrade, remove
+	@scripts/check-package
 
 ## Hours
 torture: deps		## a soak of one hour (TIME=seconds), and all else at length; a tally at the end
