@@ -352,6 +352,8 @@ static void gain_sync(struct dm_regions *rg, u64 region, bool cleared)
 	} else {
 		set_cell(rg, region, DM_REGION_DIRTY);
 		add_dirty(rg, 1);
+		/* The leg still fails: no write shall wait for one copy after another. */
+		dm_regions_await_nothing(rg);
 	}
 	sub_nosync(rg);
 }

@@ -102,7 +102,8 @@ enum dm_region_state {
  * @recent_mask: the bits of a region's number that tell its bit of @recent
  *
  * @lock: protects all from @nr_dirty on and changes of @cells, if @unlocked is 0.
- *	Otherwise the worker owns them and takes no lock.
+ *	Otherwise the worker owns them and takes no lock. Only @recover_first is
+ *	also cleared without it, by a suspend.
  * @nr_nosync: number of NOSYNC regions; read by anyone
  * @nr_marked: number of DIRTY and IDLE regions, if @durable; read by anyone. Those
  *	that are IDLE are not counted: one count less to change in a mark or clear.

@@ -440,7 +440,9 @@ static void regions_awaits_recovery(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, region, 7);
 	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 7));
 	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 5));
+	dm_regions_clear(rg, 7);
 	dm_regions_set_sync(rg, 7, true);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 5));
 	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, region, 5);
 
@@ -486,6 +488,15 @@ static void regions_awaits_no_more(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
 	dm_regions_await_nothing(rg);
 	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 3));
+
+	/* Without handle_errors a recovery that has failed is called one that has not. */
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 3);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 6));
+	dm_regions_set_sync(rg, 3, true);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 6));
 }
 
 /* More regions at once than there is room for: wait, do not forget. */

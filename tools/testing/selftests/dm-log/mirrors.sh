@@ -249,7 +249,7 @@ leg_is_back()	# TYPE
 {
 	local i writers=() leg
 
-	is_ours || skip "with stock a write hangs, and the next suspend with it"
+	is_ours || skip "with stock a write hangs"
 	need_target flakey
 	setup 1
 	nullb leg1 2
