@@ -377,7 +377,9 @@ static int clear_some(struct us_log *us)
  * @all: also CLEAR
  *
  * If the daemon was lost its successor has to be given all marks again, before any
- * write relies on them; if there is none to rely on, that can wait.
+ * write relies on them; if there is none to rely on, that can wait. A region that is
+ * out of sync has one to rely on: when the daemon could not be told that it was
+ * recovered, the mirror writes to it again before the map knows.
  *
  * Context: see struct dm_log_cache_ops.
  * Return: see there.
@@ -394,7 +396,7 @@ int us_commit(struct dm_log_cache *cache, bool all)
 		wait = US_WAIT_LIMITED;
 
 	if (READ_ONCE(us->stale)) {
-		if (!dm_regions_nr_dirty(rg)) {
+		if (!dm_regions_nr_dirty(rg) && !dm_regions_nr_nosync(rg)) {
 			r = us_reconnect(us, US_WAIT_LIMITED);
 			if (r)
 				return 0;

@@ -1481,6 +1481,33 @@ static void us_flush_without_daemon(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + HZ));
 }
 
+/*
+ * A region was recovered, which the daemon could not be told, and is written to in the
+ * same pass: for the map it is still out of sync, but its mark has to be there.
+ */
+static void us_restart_not_told(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 10;
+	clear(fm, 5);
+	set_sync(fm, 5, 1);
+	KUNIT_ASSERT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+
+	fm->daemon.dead = true;
+	fm->daemon.revive_after = 3;
+	dm_log_fake_restart(fm, true);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 0;
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(5, fm->daemon.durable));
+}
+
 /* B18, B27: the new daemon hears no sync or nosync: that would be a new log. */
 static void us_restart_args(struct kunit *test)
 {
@@ -1909,6 +1936,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_restart_noticed),
 	KUNIT_CASE(us_restart_idle),
 	KUNIT_CASE(us_flush_without_daemon),
+	KUNIT_CASE(us_restart_not_told),
 	KUNIT_CASE(us_restart_args),
 	KUNIT_CASE(us_restart_names_device),
 	KUNIT_CASE(us_restart_not_resumed),
