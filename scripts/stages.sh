@@ -101,6 +101,9 @@ end() { # NAME
 	[ $status != 124 ] || say "    stopped after $limit s"
 	say "    exit status $status; see $results/$name.tap and $name.log:"
 	grep -E '^ *(not ok|Bail out)' "$results/$name.tap" | head -n 20 | sed 's/^/    /' || :
+	# What it takes to see it again; the rest of a log may not be at hand.
+	grep -aE '^ *#.*(\<seed\>|(EXPECTATION|ASSERTION) FAILED)' -A 2 "$results/$name.tap" |
+		head -n 60 | sed 's/^/    /' || :
 	tail -n 15 "$results/$name.log" | sed 's/^/    | /'
 }
 

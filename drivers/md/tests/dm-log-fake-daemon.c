@@ -217,7 +217,8 @@ int dm_log_fake_send(struct cn_msg *msg)
 		error = r;
 	if (use_up(&daemon->mute[type]))
 		return 0;
-	if (use_up(&daemon->odd[type]))
+	/* Nonsense, but it must not look like "done" for what was not. */
+	if (!error && use_up(&daemon->odd[type]))
 		send_answer(daemon, msg, 0, daemon->odd_reply, daemon->odd_size);
 	else
 		send_answer(daemon, msg, error, reply, error ? 0 : r);
