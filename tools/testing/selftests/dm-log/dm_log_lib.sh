@@ -61,10 +61,11 @@ expect()
 }
 
 # wait_until SECONDS COMMAND...: poll, because none of what is waited for
-# (resync, cleaning, events) can be waited on without knowing the module.
+# (resync, cleaning, events) can be waited on without knowing the module. With
+# $DM_LOG_PATIENCE so many times as long: a kernel full of checkers is slow.
 wait_until()
 {
-	local deadline=$((SECONDS + $1 + 1))
+	local deadline=$((SECONDS + $1 * ${DM_LOG_PATIENCE:-1} + 1))
 
 	shift
 	until "$@"; do
