@@ -16,9 +16,11 @@ setup()
 	legs="$(dev leg0) $(dev leg1)"
 }
 
+# It is loaded in each test anew.
 need_module()
 {
 	[ -r "${DM_LOG_TEST_KO:-}" ] || skip "DM_LOG_TEST_KO is not set to dm-log-test-null.ko"
+	[ -z "${DM_LOG_KEEP_MODULES:-}" ] || skip "modules cannot be loaded twice here"
 }
 
 create()	# "LOG ARGUMENTS"
