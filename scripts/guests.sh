@@ -89,7 +89,7 @@ environment() { # WHICH
 # guest WHICH TEST [OPTION...] -- [ARGUMENT...] [NAME=VALUE...]
 # $run is a name for the run where WHICH does not tell it from the others. These variables
 # are handed on, where they are set:
-handed_on=(ONLY ROUNDS POINTS FILES SEED SECONDS_EACH)
+handed_on=(ONLY ROUNDS KILLS POINTS FILES SEED SECONDS_EACH)
 guest() {
 	local variant=$1 test=$2 options=(--kernel-arg loglevel=1 --timeout "$guest_timeout")
 	local more=() name

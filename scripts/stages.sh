@@ -6,6 +6,7 @@
 #	not_yet		names of stages whose script may be missing
 #	results		where NAME.tap and NAME.log go
 #	slots		how many stages run at a time
+#	alone		names of stages of which only one runs at a time, with others beside it
 #	limit		seconds that a stage may take
 #	progress	not empty: show what each stage said last, too
 #
@@ -59,7 +60,7 @@ judge() {
 #
 
 declare -A pid=() start=() took=() counts=()
-queue=() left_out=()
+queue=() waiting=() left_out=()
 
 want() { # NAME, among the arguments or without any
 	local name=$1 w; shift
@@ -132,8 +133,26 @@ sum_up() {
 	[ $total_failed = 0 ]
 }
 
+in_list() { [[ " $2 " == *" $1 "* ]]; } # NAME "NAME..."
+
+# The first that waits, but for those that have to be alone while another of them runs.
+begin_next() {
+	local i name busy=''
+
+	for name in "${!pid[@]}"; do
+		! in_list "$name" "${alone-}" || busy=y
+	done
+	for i in "${!waiting[@]}"; do
+		[ -n "$busy" ] && in_list "$(name_of "${waiting[$i]}")" "${alone-}" && continue
+		begin "${waiting[$i]}"
+		unset "waiting[$i]"
+		return
+	done
+	return 1
+}
+
 run_stages() { # [NAME...]
-	local arg stage name script next=0 word=30
+	local arg stage name script word=30
 
 	for arg; do
 		printf '%s\n' "${stages[@]}" | grep -q "^$arg " || { say "no such stage: $arg"; exit 2; }
@@ -141,7 +160,7 @@ run_stages() { # [NAME...]
 	for stage in "${stages[@]}"; do
 		read -r name script _ <<<"$stage"
 		want "$name" "$@" || continue
-		if [ ! -x "$script" ] && [[ " ${not_yet[*]} " == *" $name "* ]]; then
+		if [ ! -x "$script" ] && in_list "$name" "${not_yet[*]}"; then
 			left_out+=("$name")
 		else
 			queue+=("$stage")
@@ -150,11 +169,9 @@ run_stages() { # [NAME...]
 
 	mkdir -p "$results"
 	scripts/deps
-	while [ $next -lt ${#queue[@]} ] || [ ${#pid[@]} -gt 0 ]; do
-		while [ $next -lt ${#queue[@]} ] && [ ${#pid[@]} -lt $slots ]; do
-			begin "${queue[next]}"
-			next=$((next + 1))
-		done
+	waiting=("${queue[@]}")
+	while [ ${#waiting[@]} -gt 0 ] || [ ${#pid[@]} -gt 0 ]; do
+		while [ ${#pid[@]} -lt $slots ] && begin_next; do :; done
 		sleep 1
 		for name in "${!pid[@]}"; do
 			kill -0 "${pid[$name]}" 2>/dev/null || end "$name"

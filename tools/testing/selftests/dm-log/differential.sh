@@ -12,24 +12,31 @@
 # CLEAN_DELAY_MS (0) is for our module. With a delay, lines "live-log", which show
 # the log of a mirror that is not suspended, say when they were read, no more.
 
-. "$(dirname "$0")/dm_log_lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/dm_log_lib.sh"
 
 # Forks are slow in UML, and this is run three times: hence few of them.
-log_bytes()	# the first 8 KiB: header, bitset, and what is behind
+get_bytes()	# the first 8 KiB of the log: header, bitset, and what is behind
 {
-	read_dev "$log" 0 16 | od -An -v -tx1 -w16
+	bytes=$(exec od -An -v -tx1 -w16 < <(exec dd if="$log" iflag=direct bs=8k count=1 status=none))
 }
 
-# Until nothing changes any more: three looks at status and log are the same.
+get_status()
+{
+	status=$(exec $DMSETUP status "$PREFIX-m")
+}
+
+# Until nothing changes any more: status and log are the same for a quarter of a second. A
+# mirror with a core log has no device that could change.
 settle()
 {
-	local last='' same=0
+	local last='' same=''
 
-	while [ $same -lt 2 ]; do
-		sleep 0.1
-		status=$(dm_status m)
-		bytes=$(log_bytes)
-		if [ "$status$bytes" = "$last" ]; then same=$((same + 1)); else same=0; fi
+	[ "$type" = disk ] || get_bytes
+	while [ -z "$same" ]; do
+		nap 0.25
+		get_status
+		[ "$type" != disk ] || get_bytes
+		[ "$status$bytes" != "$last" ] || same=y
 		last=$status$bytes
 	done
 }
@@ -98,16 +105,17 @@ show_suspended()	# STEP
 {
 	settle
 	dm_suspend m
-	bytes=$(log_bytes)
+	get_bytes
+	get_status
 	names "$where/$1 table" "$(dm_table m)"
-	names "$where/$1 status" "$(dm_status m)"
+	names "$where/$1 status" "$status"
 	show_log "$1" log
 }
 
 # Nobody uses the log.
 show_removed()	# STEP
 {
-	bytes=$(log_bytes)
+	get_bytes
 	show_log "$1" log
 }
 

@@ -27,14 +27,14 @@
 # so that it knows nothing but what the kernel tells it. In the second it finds what the
 # last one wrote, calls the marked regions out of sync, and has them copied.
 #
-# ROUNDS is the number of deaths (100), LIMIT the seconds they may take (300).
+# KILLS, or else ROUNDS, is the number of deaths (100), LIMIT the seconds they may take (300).
 # A slow machine does with fewer deaths, half of them at least, and goes on until then
 # and until legs have differed, up to four times as long.
 
 # shellcheck source-path=SCRIPTDIR source=testd_lib.sh
 . "$(dirname "$0")/testd_lib.sh"
 
-ROUNDS=${ROUNDS:-100}
+ROUNDS=${KILLS:-${ROUNDS:-100}}
 LIMIT=${LIMIT:-300}
 
 # Small, because both legs are read at every kill.
