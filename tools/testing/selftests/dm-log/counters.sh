@@ -102,10 +102,11 @@ commit_errors()
 	expect "errors" 0 "$(count m commit_errors)"
 	dm_swap l "$(fail_writes "$log" 2048)"
 	( write_region m 3 || : ) &
+	writer=$!
 	wait_until 5 commit_failed || fail "no error was counted"
 	expect "out of sync" 0 "$(count m regions_out_of_sync)"
 	dm_swap l "$(linear "$log" 2048)"
-	wait_until 10 gone $!
+	wait_until 10 gone $writer
 }
 
 commit_failed()

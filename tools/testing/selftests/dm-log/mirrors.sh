@@ -194,7 +194,7 @@ odd_length()
 # reaches a leg, and clean again some time after it.
 marks_first()
 {
-	local i
+	local i writer
 
 	setup 2
 	clean_delay 0
@@ -204,11 +204,12 @@ marks_first()
 		# The leg keeps what it is given, until the test has seen enough.
 		dm_suspend slow --noflush --nolockfs
 		write_region m $i &
+		writer=$!
 		wait_until 10 region_dirty "$log" $i ||
 			fail "region $i not dirty on disk while being written"
-		kill -0 $! 2>/dev/null || fail "the write to region $i did not wait for the leg"
+		kill -0 $writer 2>/dev/null || fail "the write to region $i did not wait for the leg"
 		dm_resume slow
-		wait $!
+		wait $writer
 		wait_until 10 log_clean "$log" $i ||
 			fail "region $i never clean again: $(log_bits "$log")"
 	done
