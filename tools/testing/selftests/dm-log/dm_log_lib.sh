@@ -20,6 +20,8 @@
 #
 # A test is a function that runs in a subshell under "set -eu": it passes by
 # returning, fails by failing or by calling fail, skips by calling skip.
+#
+# Most functions here read from processes, so $! is theirs afterwards: keep it at once.
 
 lib_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 KTAP_HELPERS=${KTAP_HELPERS:-$lib_dir/../kselftest/ktap_helpers.sh}
@@ -29,8 +31,10 @@ if [ ! -r "$KTAP_HELPERS" ]; then
 fi
 . "$KTAP_HELPERS"
 
-# There is no udev where these tests run; a running one would only race them.
-DMSETUP="dmsetup --noudevsync --noudevrules"
+# There is no udev where these tests run; a running one would only race them. So the
+# library makes the nodes.
+DMSETUP=dmsetup
+export DM_DISABLE_UDEV=1
 NULLB=/sys/kernel/config/nullb
 PREFIX=dmlt		# every device a test makes is called $PREFIX-something
 PARAMS=/sys/module/dm_log/parameters
@@ -62,9 +66,9 @@ expect()
 
 # nap SECONDS: sleep, without a process for it. Forks are what takes longest in User-Mode
 # Linux, and most of what happens here is waiting.
+exec {nap_fd}<> <(:)
 nap()
 {
-	[ -n "${nap_fd:-}" ] || exec {nap_fd}<> <(:)
 	read -r -t "$1" -u "$nap_fd" || :
 }
 
@@ -91,7 +95,7 @@ module_loaded()
 
 module_refs()
 {
-	cat "/sys/module/${1//-/_}/refcnt"
+	echo "$(<"/sys/module/${1//-/_}/refcnt")"
 }
 
 is_ours()
@@ -135,7 +139,7 @@ load_modules()
 # What a test leaves behind keeps a module from being unloaded.
 unload_modules()
 {
-	local m
+	local m loaded=()
 
 	if [ -n "${DM_LOG_KEEP_MODULES:-}" ]; then
 		module_loaded dm-log || return 0
@@ -145,9 +149,9 @@ unload_modules()
 		return
 	fi
 	for m in dm-log-test-null dm-mirror dm-region-hash dm-log-userspace dm-log; do
-		module_loaded $m || continue
-		rmmod $m || return
+		! module_loaded $m || loaded+=($m)
 	done
+	[ ${#loaded[@]} = 0 ] || rmmod "${loaded[@]}"
 }
 
 # clean_delay MS: how long a cleared region stays dirty in a disk log. Stock
@@ -174,15 +178,21 @@ kmsg_mark()
 # What the kernel said since the last mark, without time stamps.
 kmsg_since()
 {
-	dmesg | sed 's/^\[[^]]*\] *//' |
-		awk -v m="$kmsg_mark" 'on; $0 == m { on = 1 }'
+	dmesg | awk -v m="$kmsg_mark" '
+		{ sub(/^\[[^]]*\] */, "") }
+		on
+		$0 == m { on = 1 }'
 }
 
 COMPLAINTS='WARNING:|BUG:|Oops|INFO: task|UBSAN:|Call Trace'
 
 kernel_complained()
 {
-	kmsg_since | our_races | grep -E "$COMPLAINTS" | sed 's/^/# kernel: /' | grep .
+	local said
+
+	said=$(kmsg_since)
+	[[ $said =~ $COMPLAINTS ]] || return
+	our_races <<<"$said" | grep -E "$COMPLAINTS" | sed 's/^/# kernel: /' | grep .
 }
 
 # Without KCSAN's reports of data races in which no function of dm-log is involved: the
@@ -221,7 +231,10 @@ dev()		# NAME: the RAM disk's node
 
 majmin()	# DEVICE
 {
-	echo "$((0x$(stat -L -c %t "$1"))):$((0x$(stat -L -c %T "$1")))"
+	local major minor
+
+	read -r major minor < <(exec stat -L -c "%t %T" "$1")
+	echo "$((0x$major)):$((0x$minor))"
 }
 
 # Everything reads and writes around the page cache: dm writes below it.
@@ -237,20 +250,23 @@ write_dev()	# DEVICE SEEK-SECTORS, data on stdin padded to sectors
 
 fill_dev()	# DEVICE SECTORS TEXT: the text over and over
 {
-	{ yes "$3" || :; } 2>/dev/null | head -c $(($2 * 512)) |
-		dd of="$1" oflag=direct iflag=fullblock bs=64k status=none
+	dd of="$1" oflag=direct iflag=fullblock,count_bytes bs=64k count=$(($2 * 512)) status=none \
+		< <(exec yes "$3" 2>/dev/null)
 }
 
 zero_dev()	# DEVICE SECTORS [OCTAL]: fill with one byte, \0 by default
 {
-	dd if=/dev/zero bs=512 count="$2" status=none | tr '\0' "${3:-\0}" |
-		dd of="$1" oflag=direct iflag=fullblock bs=64k status=none
+	dd of="$1" oflag=direct iflag=fullblock,count_bytes bs=64k count=$(($2 * 512)) status=none \
+		< <(exec tr '\0' "${3:-\0}" </dev/zero 2>/dev/null)
 }
 
 dev_sum()	# DEVICE [SECTORS]
 {
-	dd if="$1" iflag=direct bs=64k count=$(((${2:-$LEN} + 127) / 128)) status=none |
-		head -c $((${2:-$LEN} * 512)) | sha1sum | cut -d' ' -f1
+	local sum _
+
+	read -r sum _ < <(exec sha1sum < <(exec dd if="$1" iflag=direct,count_bytes bs=64k \
+		count=$((${2:-$LEN} * 512)) status=none))
+	echo "$sum"
 }
 
 # --- device-mapper -----------------------------------------------------------
@@ -267,8 +283,7 @@ dmdev()
 
 dm_create()	# NAME TABLE [DMSETUP-OPTION...]
 {
-	$DMSETUP create "${@:3}" "$PREFIX-$1" --table "$2" || return
-	$DMSETUP mknodes "$PREFIX-$1"
+	$DMSETUP create "${@:3}" "$PREFIX-$1" --table "$2"
 }
 
 dm_load()	# NAME TABLE
@@ -345,24 +360,44 @@ mirror_table()
 }
 
 # status: 0 LEN mirror N legs... SYNC/NR 1 HEALTH 1 core | 3 disk DEV HEALTH
+#
+# Forks and programs are what these tests spend their time with, in User-Mode Linux more
+# than anywhere: so what is asked again and again takes one of each.
+status_words()	# MIRROR: $words
+{
+	read -ra words < <(exec $DMSETUP status "$PREFIX-$1") || :
+}
+
 sync_ratio()
 {
-	dm_status "$1" | awk '{ print $(5 + $4) }'
+	local words
+
+	status_words "$1"
+	echo "${words[4 + ${words[3]:-0}]:-}"
 }
 
 leg_health()
 {
-	dm_status "$1" | awk '{ print $(7 + $4) }'
+	local words
+
+	status_words "$1"
+	echo "${words[6 + ${words[3]:-0}]:-}"
 }
 
 log_health()
 {
-	dm_status "$1" | awk '{ print $NF }'
+	local words
+
+	status_words "$1"
+	echo "${words[*]: -1}"
 }
 
 in_sync()	# MIRROR [REGIONS]
 {
-	[ "$(sync_ratio "$1")" = "${2:-$NR}/${2:-$NR}" ]
+	local words
+
+	status_words "$1"
+	[ "${words[4 + ${words[3]:-0}]:-}" = "${2:-$NR}/${2:-$NR}" ]
 }
 
 wait_sync()	# MIRROR [REGIONS]
@@ -374,14 +409,18 @@ wait_sync()	# MIRROR [REGIONS]
 # Write one block into a region through the mirror and wait for it.
 write_region()	# MIRROR REGION [TEXT]
 {
-	fill_at "$(dmdev "$1")" $(($2 * RS)) 8 "${3:-written by $$ to region $2}"
+	local line=${3:-written by $$ to region $2}$'\n' block
+
+	printf -v block '%*s' $((4096 / ${#line} + 1)) ''
+	block=${block// /"$line"}
+	dd of="$(dmdev "$1")" oflag=direct,seek_bytes iflag=fullblock bs=4096 count=1 \
+		seek=$(($2 * RS * 512)) status=none <<<"${block:0:4096}"
 }
 
 fill_at()	# DEVICE SECTOR SECTORS TEXT
 {
-	{ yes "$4" || :; } 2>/dev/null | head -c $(($3 * 512)) |
-		dd of="$1" oflag=direct iflag=fullblock bs=$(($3 * 512)) \
-			seek=$(($2 * 512)) oflag=seek_bytes status=none
+	dd of="$1" oflag=direct,seek_bytes iflag=fullblock bs=$(($3 * 512)) count=1 \
+		seek=$(($2 * 512)) status=none < <(exec yes "$4" 2>/dev/null)
 }
 
 # Give each leg contents of its own, so that it shows which regions a resync
@@ -425,52 +464,80 @@ without()
 
 # --- the disk log's bytes, see dm-log.rst ------------------------------------
 
+log_od()	# DEVICE SECTOR BYTES OD-OPTION...
+{
+	exec od -An -v -N "$3" "${@:4}" < <(exec dd if="$1" iflag=direct bs=512 skip="$2" \
+		count=$((($3 + 511) / 512)) status=none)
+}
+
 # Magic, version and region count, in hexadecimal, most significant digit first.
 log_header()	# DEVICE
 {
-	read_dev "$1" 0 1 | od -An -v -tx4 -N16 |
-		awk '{ print $1, $2, $4 $3 }'
+	local w
+
+	read -ra w < <(log_od "$1" 0 16 -tx4)
+	echo "${w[0]} ${w[1]} ${w[3]}${w[2]}"
 }
 
 log_count()	# DEVICE: the header's region count
 {
-	log_header "$1" | awk '{ print $3 }'
+	local w
+
+	read -ra w < <(log_od "$1" 0 16 -tx4)
+	echo "${w[3]}${w[2]}"
 }
 
-# The bitset as a string of REGIONS digits, region 0 first: 1 = clean. The
+# The bitset as a string of REGIONS digits in $bits, region 0 first: 1 = clean. The
 # padding up to the next multiple of 64 follows after a colon.
+get_log_bits()	# DEVICE [REGIONS]
+{
+	local n=${2:-$NR} bytes b i
+	local size=$(((n + 63) / 64 * 8))
+
+	read -ra bytes < <(log_od "$1" 2 $size -tu1 -w$size)
+	bits=
+	for b in "${bytes[@]}"; do
+		for i in 1 2 4 8 16 32 64 128; do
+			bits+=$(((b & i) != 0))
+		done
+	done
+	bits=${bits:0:n}:${bits:n}
+}
+
 log_bits()	# DEVICE [REGIONS]
 {
-	local n=${2:-$NR}
-	local pad=$(((n + 63) / 64 * 64))
+	local bits
 
-	read_dev "$1" 2 $(((pad / 8 + 511) / 512)) |
-		od -An -v -tu1 -w1 -N $((pad / 8)) |
-		awk -v n="$n" '
-			{ for (i = 0; i < 8; i++) { s = s $1 % 2; $1 = int($1 / 2) } }
-			END { print substr(s, 1, n) ":" substr(s, n + 1) }'
+	get_log_bits "$@"
+	echo "$bits"
 }
 
 log_clean()	# DEVICE REGION
 {
 	local bits
 
-	bits=$(log_bits "$1")
+	get_log_bits "$1"
 	[ "${bits:$2:1}" = 1 ]
 }
 
 # The dirty regions on one line.
 log_dirty()	# DEVICE [REGIONS]
 {
-	log_bits "$@" | awk '
-		{ for (i = 1; substr($0, i, 1) != ":"; i++)
-			if (substr($0, i, 1) == "0") l = l " " (i - 1)
-		  print substr(l, 2) }'
+	local bits dirty='' i
+
+	get_log_bits "$@"
+	for ((i = 0; i < ${2:-$NR}; i++)); do
+		[ "${bits:i:1}" = 1 ] || dirty+=" $i"
+	done
+	echo "${dirty# }"
 }
 
 log_all_clean()	# DEVICE [REGIONS]
 {
-	[ -z "$(log_dirty "$@")" ]
+	local bits
+
+	get_log_bits "$@"
+	[[ ${bits%:*} != *0* ]]
 }
 
 le()		# BYTES VALUE: little endian, as printf escapes
@@ -536,8 +603,10 @@ remove_devices()
 	for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		# Writes that a failed test left under way have to end first.
 		[ "$round" -le 3 ] || sleep 1
-		left=$($DMSETUP info -c --noheadings -o name 2>/dev/null |
-			grep "^$PREFIX-" | sort -r)
+		left=
+		while read -r d; do
+			[[ $d != $PREFIX-* ]] || left+=" $d"
+		done < <(exec $DMSETUP info -c --noheadings -o name --sort -name 2>/dev/null)
 		[ -n "$left" ] || break
 		for d in $left; do
 			$DMSETUP remove "$d" >/dev/null 2>&1 ||

@@ -65,15 +65,33 @@ testd_mistakes()
 	wait_until 5 noted control: $((n + 1)) || fail "the daemon does not read its control file"
 }
 
-notes()		# WORD: how many notes of the daemon begin with it
+# Without a process: it is waited for.
+count_notes()	# WORD: how many notes of the daemon begin with it, in $nr_notes
 {
-	[ -e "$trace" ] || { echo 0; return; }
-	awk -v w="$1" '$1 == "#" && ($3 == w || $3 == w ",") { n++ } END { print n + 0 }' "$trace"
+	local lines=() line
+
+	nr_notes=0
+	[ ! -e "$trace" ] || mapfile -t lines <"$trace"
+	for line in "${lines[@]}"; do
+		[[ $line == \#* && $line =~ ^#\ [^\ ]+\ $1,?(\ |$) ]] || continue
+		nr_notes=$((nr_notes + 1))
+	done
+}
+
+notes()		# WORD
+{
+	local nr_notes
+
+	count_notes "$1"
+	echo "$nr_notes"
 }
 
 noted()		# WORD TIMES
 {
-	[ "$(notes "$1")" -ge "$2" ]
+	local nr_notes
+
+	count_notes "$1"
+	[ "$nr_notes" -ge "$2" ]
 }
 
 # --- the trace ---------------------------------------------------------------
@@ -174,7 +192,10 @@ umirror()
 # The log's part of the status line, after the leg's health.
 log_status()	# NAME
 {
-	dm_status "$1" | awk '{ for (i = 8 + $4; i <= NF; i++) l = l " " $i; print substr(l, 2) }'
+	local words
+
+	status_words "$1"
+	echo "${words[*]:7 + ${words[3]:-0}}"
 }
 
 # A leg that takes its time with writes.
@@ -223,7 +244,7 @@ stop_daemons()
 	local p
 
 	[ -e "$pids" ] || return 0
-	for p in $(cat "$pids"); do
+	for p in $(<"$pids"); do
 		kill -KILL "$p" 2>/dev/null
 	done
 	rm -f "$pids"

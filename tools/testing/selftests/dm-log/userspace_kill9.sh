@@ -174,7 +174,13 @@ check_disk()
 
 flushed()
 {
-	trace_since | grep -q ' ! FLUSH .* 0 0$'
+	local lines line
+
+	mapfile -t -s $((trace_from - 1)) lines <"$trace"
+	for line in "${lines[@]}"; do
+		[[ $line != *" ! FLUSH "*" 0 0" ]] || return 0
+	done
+	return 1
 }
 
 # The mistakes of the next daemon: perhaps the time of its death.
