@@ -109,11 +109,12 @@ guest() {
 # Each power cut of replay*.sh takes a third of a second of CPU, and all there are hours.
 replay_timeout() { [ "${POINTS:-}" = all ] && echo 14400 || echo 1800; }
 
-# The result lines of one log, each with its test's name in front. A plan that
+# The result lines of one log and what was remarked, each with its test's name in front. A plan that
 # was not fulfilled is a failure: of the guest that died, on stock of a test that
 # was meant to kill it.
 results() { # TEST
 	awk -v test="$1" -v which="$which" '
+		/^# / && !/^# (took|Totals|exit status)/ { print "# " test ": " substr($0, 3) }
 		/^1\.\.[0-9]+/ { planned += substr($1, 4) }
 		/^(not )?ok( |$)/ {
 			failed = /^not/
@@ -165,8 +166,6 @@ run_all() {
 	wait
 
 	for test; do
-		grep -E '^# ' "$out/$test.log" | grep -vE '^# (took|Totals|exit status)' |
-			sed "s/^# /# $test: /" || :
 		results "$test"
 	done | tee "$out/results" | awk '
 		# Numbered here, because each test counts for itself.

@@ -101,11 +101,32 @@ end() { # NAME
 	[ "$failed" -gt 0 ] || return 0
 	[ $status != 124 ] || say "    stopped after $limit s"
 	say "    exit status $status; see $results/$name.tap and $name.log:"
-	grep -E '^ *(not ok|Bail out)' "$results/$name.tap" | head -n 20 | sed 's/^/    /' || :
+	reasons "$name" | tee -a "$results/reasons"
 	# What it takes to see it again; the rest of a log may not be at hand.
 	grep -aE '^ *#.*(\<seed\>|(EXPECTATION|ASSERTION) FAILED)' -A 2 "$results/$name.tap" |
 		head -n 60 | sed 's/^/    /' || :
 	tail -n 15 "$results/$name.log" | sed 's/^/    | /'
+}
+
+# reasons NAME: what failed, with the remarks before and behind it
+reasons() {
+	awk '
+		/^ *#/ {
+			if (behind-- > 0) print
+			else if (kept < 5) remarks[kept++] = $0
+			else {
+				for (i = 1; i < 5; i++) remarks[i - 1] = remarks[i]
+				remarks[4] = $0
+			}
+			next
+		}
+		{ behind = 0 }
+		/^ *(not ok|Bail out)/ && failed++ < 20 {
+			for (i = 0; i < kept; i++) print remarks[i]
+			print
+			behind = 12
+		}
+		{ kept = 0 }' "$results/$1.tap" | cut -c 1-300 | sed "s/^/    $1: /"
 }
 
 sum_up() {
@@ -126,6 +147,8 @@ sum_up() {
 		printf '%-14s %s\n' "$name" "not written yet"
 	done
 	say ""
+	# Again, for who sees the end only.
+	[ ! -s "$results/reasons" ] || { cat "$results/reasons"; say ""; }
 	[ "$(type -t tally)" != function ] || tally
 	skipped=''
 	[ $total_skipped = 0 ] || skipped=", $total_skipped skipped"
@@ -168,6 +191,7 @@ run_stages() { # [NAME...]
 	done
 
 	mkdir -p "$results"
+	rm -f "$results/reasons"
 	scripts/deps
 	waiting=("${queue[@]}")
 	while [ ${#waiting[@]} -gt 0 ] || [ ${#pid[@]} -gt 0 ]; do
