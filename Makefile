@@ -10,7 +10,7 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall install-tool uninstall-tool deb patch deps check \
 	deb-check check-package crc-check intree-check series-check kunit kunit-kasan kunit-kcsan selftest \
-	selftest-debug selftest-kasan selftest-kcsan cluster power-cuts torture lvm-check \
+	selftest-debug selftest-distro selftest-kasan selftest-kcsan cluster power-cuts torture lvm-check \
 	tool-check demo bench lint coccicheck docs clean help
 
 ## Build
@@ -95,6 +95,9 @@ docs: deps		## build/docs, with Sphinx; any warning fails
 ## Not part of check: each builds a kernel of its own, 10 to 20 minutes the first time
 selftest-debug: deps	## selftests with KASAN, lockdep, kmemleak and injected faults
 	@scripts/selftest --debug
+
+selftest-distro: deps	## selftests under Debian's own kernel and dm-mirror (QEMU)
+	@scripts/selftest --distro
 
 selftest-kasan: deps	## selftests on x86_64, two CPUs, with KASAN, UBSAN and lockdep
 	@scripts/selftest --kasan

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154 # these
 
 mkdir -p "$out"
-# $SMP_KERNEL: empty, or "kasan" or "kcsan" for QEMU instead of User-Mode Linux.
+# $SMP_KERNEL: empty, or "distro", "kasan" or "kcsan" for QEMU instead of User-Mode Linux.
 # $UML_KERNEL: empty, or "debug" for the one with all the checkers, which is slow.
 # A guest that takes longer than guest_timeout hangs. Machines differ much in what
 # User-Mode Linux does most, trapping a process's system calls and page faults: the
