@@ -167,7 +167,7 @@ run_all() {
 
 	for test; do
 		results "$test"
-	done | tee "$out/results" | awk '
+	done | awk '
 		# Numbered here, because each test counts for itself.
 		/^(not )?ok - / { n++; sub(/ - /, " " n " - ") }
 		{ print }

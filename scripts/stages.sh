@@ -7,6 +7,7 @@
 #	results		where NAME.tap and NAME.log go
 #	slots		how many stages run at a time
 #	alone		names of stages of which only one runs at a time, with others beside it
+#	idle		names of stages that mostly wait: they run beside all that
 #	limit		seconds that a stage may take
 #	progress	not empty: show what each stage said last, too
 #
@@ -158,15 +159,23 @@ sum_up() {
 
 in_list() { [[ " $2 " == *" $1 "* ]]; } # NAME "NAME..."
 
-# The first that waits, but for those that have to be alone while another of them runs.
+# The first that waits, but for those that have to be alone while another of them runs,
+# and as long as there is a slot that it needs.
 begin_next() {
-	local i name busy=''
+	local i name busy='' idle_runs='' used=0
 
 	for name in "${!pid[@]}"; do
 		! in_list "$name" "${alone-}" || busy=y
+		if in_list "$name" "${idle-}"; then idle_runs=y; else used=$((used + 1)); fi
 	done
 	for i in "${!waiting[@]}"; do
-		[ -n "$busy" ] && in_list "$(name_of "${waiting[$i]}")" "${alone-}" && continue
+		name=$(name_of "${waiting[$i]}")
+		if in_list "$name" "${idle-}"; then
+			[ -z "$idle_runs" ] || continue
+		else
+			[ $used -lt $slots ] || continue
+			[ -z "$busy" ] || ! in_list "$name" "${alone-}" || continue
+		fi
 		begin "${waiting[$i]}"
 		unset "waiting[$i]"
 		return
@@ -195,7 +204,7 @@ run_stages() { # [NAME...]
 	scripts/deps
 	waiting=("${queue[@]}")
 	while [ ${#waiting[@]} -gt 0 ] || [ ${#pid[@]} -gt 0 ]; do
-		while [ ${#pid[@]} -lt $slots ] && begin_next; do :; done
+		while begin_next; do :; done
 		sleep 1
 		for name in "${!pid[@]}"; do
 			kill -0 "${pid[$name]}" 2>/dev/null || end "$name"
