@@ -230,8 +230,15 @@ on_any() { # PV: anything of m
 	lvm lvs -a --noheadings -o devices vg 2>/dev/null | grep "$pv$1("
 }
 
-goes_elsewhere() { # PV: nothing is left on it
-	! on_any "$1" >/dev/null
+# Repaired, by somebody else: nothing is left on the PV, nor on one that LVM does not find,
+# which is what it calls a failed one until then.
+goes_elsewhere() { # PV
+	lvm lvs -a --noheadings -o devices vg >/tmp/devices 2>/dev/null &&
+		! grep -q -e "$pv$1(" -e unknown /tmp/devices && has table vg-m " mirror disk "
+}
+# That may be before anybody has looked.
+noticed() { # PV
+	has status vg-m " AD 3 disk [0-9:]* A" || goes_elsewhere "$1"
 }
 
 configure() { # MONITORING
@@ -459,7 +466,7 @@ claim "lvcreate, dmeventd watches the mirror" '
 	dmeventd && lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 128k -L 32M -n m vg ${pv}a ${pv}b ${pv}c &&
 	make_fs m && good_mirror m disk && is monitored "$(field seg_monitor m)"'
 claim "a leg fails: it takes a spare disk, writes go on" '
-	lose b && until_true 20 has status vg-m " AD 3 disk [0-9:]* A" && until_true 60 goes_elsewhere b &&
+	lose b && until_true 20 noticed b && until_true 60 goes_elsewhere b &&
 	goes_on && good_mirror m disk'
 claim "the disk is replaced" 'replace b'
 claim "the log fails: there is another one, writes go on" '
