@@ -149,7 +149,7 @@ unload_modules()
 		return
 	fi
 	for m in dm-log-test-null dm-mirror dm-region-hash dm-log-userspace dm-log; do
-		! module_loaded $m || loaded+=($m)
+		! module_loaded $m || loaded+=("$m")
 	done
 	[ ${#loaded[@]} = 0 ] || rmmod "${loaded[@]}"
 }
