@@ -68,11 +68,11 @@ testd_mistakes()
 # Without a process: it is waited for.
 count_notes()	# WORD: how many notes of the daemon begin with it, in $nr_notes
 {
-	local lines=() line
+	local trace_lines=() line
 
 	nr_notes=0
-	[ ! -e "$trace" ] || mapfile -t lines <"$trace"
-	for line in "${lines[@]}"; do
+	[ ! -e "$trace" ] || mapfile -t trace_lines <"$trace"
+	for line in "${trace_lines[@]}"; do
 		[[ $line == \#* && $line =~ ^#\ [^\ ]+\ $1,?(\ |$) ]] || continue
 		nr_notes=$((nr_notes + 1))
 	done
