@@ -86,6 +86,19 @@ wait_until()
 	done
 }
 
+# wait_jobs: for all that this test has put into the background and not disowned. "wait"
+# alone also waits for process substitutions, and for ever for one that had ended before
+# bash (5.2) noted it, as long as any child is left, which may be a daemon. Like "wait",
+# it does not tell how they ended.
+wait_jobs()
+{
+	local pids
+
+	pids=$(jobs -p)
+	# shellcheck disable=SC2086 # words
+	[ -z "$pids" ] || wait $pids || :
+}
+
 # --- modules -----------------------------------------------------------------
 
 module_loaded()

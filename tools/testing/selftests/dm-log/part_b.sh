@@ -70,7 +70,7 @@ late_write()
 	region_dirty 21 ||
 		fail "region 21 wiped to clean in the log with its write in flight"
 	kill -0 $writer 2>/dev/null || fail "the write was over too early"
-	wait
+	wait_jobs
 	dm_remove m
 }
 

@@ -85,7 +85,7 @@ late_clear()
 	sleep 0.3
 	dm_suspend m
 	dm_resume m
-	wait
+	wait_jobs
 	sleep 1
 	expect "requests for the old table after its POSTSUSPEND" "" \
 		"$(trace_since | awk -v old="$old" '
@@ -206,7 +206,7 @@ failed_mark()	# [integrated_flush]
 	wait_until 10 region_dirty 6 || fail "region 6 is not dirty on disk"
 	wait_until 2 region_dirty 5 || fail "region 5 is not dirty on disk with its write in flight"
 	let_go
-	wait
+	wait_jobs
 	dm_remove m
 	expect_same_legs
 }
@@ -231,7 +231,7 @@ failed_clear()
 	write_region m 6 &
 	wait_until 10 region_dirty 6 || fail "region 6 is not dirty on disk with its write in flight"
 	let_go
-	wait
+	wait_jobs
 	# And the clear is not lost.
 	testd_mistakes
 	write_region m 7
@@ -425,7 +425,7 @@ rate_limit()
 	asked=$(requests u | tr ' ' '\n' | grep -c IS_REMOTE_RECOVERING || :)
 	expect "questions below the hint" 0 "$asked"
 	testd_mistakes
-	wait
+	wait_jobs
 	# Four questions a second, as in the stock module, are $((NR / 4)) s.
 	[ $took -lt $((2 * REPLY + 2000)) ] ||
 		fail "$NR writes took $took ms, without a question $REPLY ms"
@@ -492,7 +492,7 @@ marks_given_again()
 	[[ " $(regions_of MARK_REGION FLUSH) " == *" 5 "* ]] || fail "region 5 is not marked again"
 	region_dirty 5 || fail "region 5 is clean with its write in flight"
 	let_go
-	wait
+	wait_jobs
 	dm_remove m
 	expect_same_legs
 }
@@ -517,7 +517,7 @@ marks_before_io()
 		$3 == "MARK_REGION" || $3 == "FLUSH" { for (i = 9; i <= NF; i++) if ($i == 5) found = 1 }
 		$3 == "FLUSH" { exit !found }' || fail "a FLUSH before region 5 was marked again"
 	let_go
-	wait
+	wait_jobs
 	dm_remove m
 }
 

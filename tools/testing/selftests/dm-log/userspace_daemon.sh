@@ -150,7 +150,7 @@ marks_again()	# [integrated_flush]
 	expect "dirty regions" "5 6 7" "$(log_dirty "$log")"
 	! gone $w || fail "a write did not wait for the leg"
 	let_go
-	wait
+	wait_jobs
 	dm_remove m
 	expect_same_legs
 }
