@@ -8,9 +8,9 @@
 # marks may be lost. So its log is tried on a disk without one. There a power cut leaves
 # what has ended so far, which is what is recorded where nothing has FUA.
 #
-#   POINTS, FILES, SEED  see dm_log_replay_lib.sh; POINTS (20) in each direction
+#   POINTS, FILES, SEED  see dm_log_replay_lib.sh; POINTS (60) in each direction
 
-POINTS=${POINTS:-20}
+POINTS=${POINTS:-60}
 FILES=${FILES:-12}
 
 . "$(dirname "$0")/dm_log_cluster_lib.sh"
