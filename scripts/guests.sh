@@ -107,7 +107,7 @@ guest() {
 }
 
 # Each power cut of replay*.sh takes a third of a second of CPU, and all there are hours.
-replay_timeout() { [ "${POINTS:-}" = all ] && echo 14400 || echo 1800; }
+replay_timeout() { [ "${POINTS:-}" = all ] && echo 14400 || echo "$guest_timeout"; }
 
 # The result lines of one log and what was remarked, each with its test's name in front. A plan that
 # was not fulfilled is a failure: of the guest that died, on stock of a test that

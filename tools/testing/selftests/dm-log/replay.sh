@@ -16,10 +16,15 @@ STOCK_FILES=20
 
 need_replay
 
+need_stock()
+{
+	[ -r "${DM_LOG_STOCK_KO:-}" ] || skip "the kernel's own dm-log.ko: set DM_LOG_STOCK_KO"
+	[ -z "${DM_LOG_KEEP_MODULES:-}" ] || skip "modules cannot be exchanged in this kernel"
+}
+
 use_stock()
 {
-	[ -n "${DM_LOG_STOCK_KO:-}" ] || skip "the kernel's own dm-log.ko: set DM_LOG_STOCK_KO"
-	[ -z "${DM_LOG_KEEP_MODULES:-}" ] || skip "modules cannot be exchanged in this kernel"
+	need_stock
 	unload_modules
 	DM_LOG_KO=$DM_LOG_STOCK_KO DM_LOG_EXPECT=stock load_modules
 }
@@ -75,7 +80,7 @@ record_stock()
 
 stock_by_ours()
 {
-	[ -n "${DM_LOG_STOCK_KO:-}" ] || skip "there is no recording of stock"
+	need_stock
 	use_recording stock
 	replay $STOCK_POINTS
 }
