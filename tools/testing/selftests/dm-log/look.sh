@@ -42,15 +42,17 @@ has()		# TEXT PART...
 	done
 }
 
-# The second leg takes its time with writes, so that marks stay with any module.
+disk_mirror()	# [KEYWORD]
+{
+	dm_create m "$(mirror_table $LEN "disk $((2 + $#)) $log $RS $*" "$legs" "1 handle_errors")"
+}
+
+# The second leg takes its time with writes, so that a resync can be watched.
 slow_mirror()	# MILLISECONDS [KEYWORD]
 {
-	need_target delay
 	setup
-	dm_create slow "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 $1"
-	legs="$(dev leg0) $(dmdev slow)"
-	dm_create m "$(mirror_table $LEN "disk $((1 + $#)) $log $RS${2:+ $2}" "$legs" \
-		"1 handle_errors")"
+	slow_leg "$1"
+	disk_mirror "${@:2}"
 }
 
 dirty_is()	# LIST
@@ -62,11 +64,15 @@ dirty_by_writes()
 {
 	local region target pids=()
 
-	slow_mirror 8000 nosync
+	setup
+	holding_leg
+	disk_mirror nosync
 	wait_until 20 log_all_clean "$log" || fail "not clean: $(log_dirty "$log")"
 	# From now on the buffer cache knows the log as it is now.
 	dd if="$log" of=/dev/null bs=64k status=none
 	expect "clean" "0 []" "$(look 0 "$(dmname m)" "j['dirty'], j['ranges']" | tr -d '(),')"
+	# So that marks stay, with any module, until all has been looked at.
+	hold_leg
 	for region in 2 9 10 31; do
 		write_region m $region &
 		pids+=($!)
@@ -79,6 +85,7 @@ dirty_by_writes()
 	has "$(show 1 --ascii --size 43x4 "$(dmname m)")" "$(dmname m), 2 MiB, 2 legs" \
 		"32 of 32 regions in sync (100.0 %)" "32 of 64 KiB, 2 MiB" \
 		" 0 B ..#......##....................#"
+	let_go
 	wait "${pids[@]}"
 	dm_remove m
 	expect "after the mirror" 0 "$(look 0 "$log" "j['dirty']")"
