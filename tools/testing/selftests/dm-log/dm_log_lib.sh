@@ -157,9 +157,12 @@ unload_modules()
 	if [ -n "${DM_LOG_KEEP_MODULES:-}" ]; then
 		module_loaded dm-log || return 0
 		clean_delay 5000
+		! module_loaded dm-log-test-null || rmmod dm-log-test-null || return
 		# Then only dm-mirror and dm-region-hash use dm-log.
-		[ "$(module_refs dm-mirror)" = 0 ] && [ "$(module_refs dm-log)" = 2 ]
-		return
+		[ "$(module_refs dm-mirror)" = 0 ] && [ "$(module_refs dm-log)" = 2 ] && return
+		echo "# references: dm-mirror $(module_refs dm-mirror), expected 0;" \
+			"dm-log $(module_refs dm-log), expected 2"
+		return 1
 	fi
 	for m in dm-log-test-null dm-mirror dm-region-hash dm-log-userspace dm-log; do
 		! module_loaded $m || loaded+=("$m")
