@@ -24,7 +24,7 @@ files=$work/files
 	env -u GIT_DIR git -C "$top" ls-files -co --exclude-standard 2>/dev/null ||
 		(cd "$top" && find . -type f -printf '%P\n')
 } | grep -E '^(drivers|include|Documentation|tools)/' |
-	grep -vxE 'drivers/md/(Makefile|dm-log-compat\.h)' |
+	grep -vxE 'drivers/md/dm-log/(Kbuild|compat\.h)' |
 	while read -r file; do [ ! -e "$top/$file" ] || echo "$file"; done |
 	LC_ALL=C sort >"$files"
 
@@ -64,7 +64,7 @@ edit_step() {
 	case $2 in
 	regions)
 		edit "$dir" drivers/md/Makefile '
-			/^obj-$(CONFIG_DM_MIRROR)/a include $(src)/Makefile.dm-log'
+			/^obj-$(CONFIG_DM_MIRROR)/s/ dm-log\.o/& dm-log\//'
 		;;
 	store)
 		edit "$dir" drivers/md/Kconfig '
@@ -86,7 +86,7 @@ edit_step() {
 		;;
 	kunit)
 		edit "$dir" drivers/md/Kconfig '
-			/^config DM_LOG_USERSPACE$/i source "drivers/md/Kconfig.dm-log"\
+			/^config DM_LOG_USERSPACE$/i source "drivers/md/dm-log/Kconfig"\
 '
 		;;
 	selftests)
@@ -104,17 +104,13 @@ L:	dm-devel@lists.linux.dev\
 S:	Maintained\
 F:	Documentation/ABI/testing/sysfs-block-dm-log\
 F:	Documentation/admin-guide/device-mapper/dm-log*.rst\
-F:	drivers/md/*.dm-log\
-F:	drivers/md/dm-dirty-log*\
-F:	drivers/md/dm-log*\
-F:	drivers/md/tests/\
+F:	drivers/md/dm-log/\
 F:	include/linux/dm-dirty-log.h\
 F:	include/linux/dm-log-userspace.h\
 F:	include/uapi/linux/dm-log-userspace.h\
 F:	tools/dm-log/\
 F:	tools/testing/kunit/configs/dm-log.config\
 F:	tools/testing/selftests/dm-log/\
-X:	drivers/md/dm-log-writes.c\
 '
 		;;
 	esac

@@ -20,8 +20,8 @@ configure() { # OBJ MIRROR USERSPACE
 # come again from objects that are up to date.
 forget() { find "$1" -path '*/drivers/md/*.o' -delete; } # OBJ
 
-our_files=$(cd "$top" && find drivers/md include -name '*.[ch]' -printf '%f\n' |
-	sed 's/\./\\./; s/^/(^|\/)/' | paste -sd '|')'|drivers/md/dm-log(\.o)?( |$)'
+our_files=$(cd "$top" && find include -name '*.h' -printf '%f\n' |
+	sed 's/\./\\./; s/^/(^|\/)/' | paste -sd '|')'|drivers/md/dm-log/'
 
 # gcc names the file on the line, modpost the module, kernel-doc the file.
 our_warnings() { grep -iE 'warning' "$1" | grep -E "$our_files" || :; } # LOG

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The bytes of a disk log: how to read them, and what they mean.
 
-The format is that of drivers/md/dm-log-store.h.
+The format is that of drivers/md/dm-log/store.h.
 """
 
 import fcntl

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The write-intent cache of the log types that have a stable copy. See
+ * cache.h for its rules, threads and locks.
+ */
+
+#include <linux/delay.h>
+#include <linux/device-mapper.h>
+#include <linux/jiffies.h>
+#include <linux/kstrtox.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/string.h>
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+#include <kunit/static_stub.h>
+#endif
+
+#include "cache.h"
+#include "private.h"
+#include "trace.h"
+#include "types.h"
+
+#define DM_MSG_PREFIX "dirty region log"
+
+/* How long suspend waits for the worker to clear what has completed. */
+#define CLEAR_WAIT_MS		500
+/* How soon the cleaner looks again at what it could not finish. */
+#define AGAIN_MS		1000U
+
+#define CLEAN_DELAY_MS_MAX	(60 * 60 * 1000)
+#define IDLE_REGIONS_MAX	INT_MAX
+
+VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_clean_delay_ms = 5000;
+VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_max_idle_regions = 8192;
+
+/**
+ * dm_log_param_set_bounded() - set a module parameter that has an upper limit
+ * @val: what was written
+ * @kp: the parameter, an unsigned int
+ * @max: its highest value
+ *
+ * Context: process context.
+ * Return: 0, or -EINVAL after a message that says what was expected.
+ */
+int dm_log_param_set_bounded(const char *val, const struct kernel_param *kp,
+			     unsigned int max)
+{
+	unsigned int value;
+
+	if (kstrtouint(val, 0, &value) || value > max) {
+		DMERR("parameter %s: '%.*s' is not valid: expected 0 to %u",
+		      kp->name, (int)strcspn(val, "\n"), val, max);
+		return -EINVAL;
+	}
+	WRITE_ONCE(*(unsigned int *)kp->arg, value);
+	return 0;
+}
+
+static int set_clean_delay_ms(const char *val, const struct kernel_param *kp)
+{
+	return dm_log_param_set_bounded(val, kp, CLEAN_DELAY_MS_MAX);
+}
+
+static const struct kernel_param_ops clean_delay_ms_ops = {
+	.set = set_clean_delay_ms,
+	.get = param_get_uint,
+};
+module_param_cb(clean_delay_ms, &clean_delay_ms_ops, &dm_log_clean_delay_ms,
+		0644);
+MODULE_PARM_DESC(clean_delay_ms,
+		 "Milliseconds that an idle region stays dirty on disk or at the daemon; 0 cleans at once");
+
+static int set_max_idle_regions(const char *val, const struct kernel_param *kp)
+{
+	return dm_log_param_set_bounded(val, kp, IDLE_REGIONS_MAX);
+}
+
+static const struct kernel_param_ops max_idle_regions_ops = {
+	.set = set_max_idle_regions,
+	.get = param_get_uint,
+};
+module_param_cb(max_idle_regions, &max_idle_regions_ops,
+		&dm_log_max_idle_regions, 0644);
+MODULE_PARM_DESC(max_idle_regions,
+		 "Idle regions of one log that may stay dirty for so long");
+
+static struct workqueue_struct *dm_log_wq;
+
+static int commit_locked(struct dm_log_cache *cache, bool all)
+{
+	struct dm_log_stats *stats = &cache->common.stats;
+	struct dm_regions *rg = &cache->common.regions;
+	bool changed = dm_regions_uncommitted(rg);
+	u64 start = 0;
+	int r;
+
+	if (cache->gated)
+		return 0;
+
+	if (trace_dm_log_commit_enabled())
+		start = ktime_get_ns();
+	r = cache->ops->commit(cache, all);
+	if (!changed && !r)
+		return 0;
+
+	dm_log_count(&stats->commits, 1);
+	if (r < 0)
+		dm_log_count(&stats->commit_errors, 1);
+	if (start)
+		trace_dm_log_commit(stats->dev, dm_regions_nr_dirty(rg) +
+				    dm_regions_nr_idle(rg),
+				    ktime_get_ns() - start, min(r, 0));
+	return r;
+}
+
+/**
+ * dm_log_cache_commit() - bring the stable copy up to date, unless suspended
+ * @cache: the cache
+ * @all: also make clean there what is clean in the map
+ *
+ * Context: the worker or the sharing thread.
+ * Return: 0, or a negative errno if a mark may not be durable.
+ */
+int dm_log_cache_commit(struct dm_log_cache *cache, bool all)
+{
+	int r;
+
+	do {
+		mutex_lock(&cache->commit_lock);
+		r = commit_locked(cache, all);
+		mutex_unlock(&cache->commit_lock);
+	} while (r > 0);
+	return r;
+}
+
+static int flush_legs(struct dm_log_cache *cache)
+{
+	if (!cache->log->flush_callback_fn)
+		return 0;
+	return cache->log->flush_callback_fn(cache->ti);
+}
+
+/*
+ * Flush the legs and clean the regions that this allows; the caller commits.
+ * @all: also regions that were cleared only a moment ago.
+ * @defer: rather let other commits take the cleaned regions along.
+ *
+ * If the legs cannot be flushed it is not known whether the idle regions are the
+ * same on all of them: they stay dirty, and the next attempt will tell.
+ */
+static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
+{
+	struct dm_log_stats *stats = &cache->common.stats;
+	struct dm_regions *rg = &cache->common.regions;
+	u64 nr_idle, nr_cleaned = 0;
+	int r = 0;
+
+	lockdep_assert_held(&cache->clean_lock);
+
+	if (cache->gated || !cache->ops->may_clean(cache))
+		return;
+
+	nr_idle = dm_regions_nr_idle(rg);
+	if (dm_regions_begin_clean(rg))
+		r = flush_legs(cache);
+	if (r) {
+		if (!cache->legs_failed)
+			DMWARN_LIMIT("%s: cannot flush the legs (error %d): %s stays dirty",
+				     cache->type, r, cache->name);
+	} else {
+		nr_cleaned = dm_regions_end_clean(rg, all, defer);
+		if (!defer && all)
+			dm_regions_pend_cleaned(rg);
+	}
+	WRITE_ONCE(cache->legs_failed, r != 0);
+
+	if (nr_cleaned) {
+		dm_log_count(&stats->cleanings, 1);
+		dm_log_count(&stats->cleaned, nr_cleaned);
+	}
+	if (nr_idle)
+		trace_dm_log_clean(stats->dev, nr_idle, nr_cleaned, r);
+}
+
+/*
+ * Idle regions are copied after a crash. So are those out of sync: while these
+ * are more, as in a full resync, the idle ones don't matter.
+ */
+static bool too_many_idle(struct dm_log_cache *cache)
+{
+	const struct dm_regions *rg = &cache->common.regions;
+	u64 nr_idle = dm_regions_nr_idle(rg);
+
+	return nr_idle > READ_ONCE(dm_log_max_idle_regions) &&
+	       nr_idle > dm_regions_nr_nosync(rg);
+}
+
+/* The cleaner's next run; called by the worker in every pass, so it is cheap. */
+static void schedule_cleaner(struct dm_log_cache *cache)
+{
+	unsigned int delay_ms = READ_ONCE(dm_log_clean_delay_ms);
+
+	if (!READ_ONCE(cache->live))
+		return;
+
+	if (too_many_idle(cache) && !READ_ONCE(cache->legs_failed)) {
+		if (!READ_ONCE(cache->hurry)) {
+			WRITE_ONCE(cache->hurry, true);
+			mod_delayed_work(dm_log_wq, &cache->cleaner, 0);
+		}
+	} else if (!delayed_work_pending(&cache->cleaner)) {
+		queue_delayed_work(dm_log_wq, &cache->cleaner,
+				   msecs_to_jiffies(delay_ms));
+	}
+}
+
+static void run_cleaner(struct work_struct *work)
+{
+	struct dm_log_cache *cache = container_of(to_delayed_work(work),
+						  struct dm_log_cache, cleaner);
+	struct dm_regions *rg = &cache->common.regions;
+	unsigned int later_ms;
+	bool busy;
+
+	if (!READ_ONCE(cache->live))
+		return;
+
+	later_ms = cache->ops->tend ? cache->ops->tend(cache) : 0;
+	if (later_ms) {
+		dm_log_cache_tend(cache, later_ms);
+		return;
+	}
+
+	busy = too_many_idle(cache);
+	mutex_lock(&cache->clean_lock);
+	dm_regions_share(rg);
+	clean_regions(cache, busy, busy);
+	dm_log_cache_commit(cache, true);
+	dm_regions_unshare(rg);
+	mutex_unlock(&cache->clean_lock);
+	WRITE_ONCE(cache->hurry, false);
+
+	/* The worker of an idle mirror does not run: see to the rest here. */
+	if ((dm_regions_nr_idle(rg) && cache->ops->may_clean(cache)) ||
+	    cache->ops->has_more(cache))
+		dm_log_cache_tend(cache, max(READ_ONCE(dm_log_clean_delay_ms), AGAIN_MS));
+}
+
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+/* Run the cleaner now, in the test's own task. */
+void dm_log_run_cleaner(struct dm_dirty_log *log)
+{
+	run_cleaner(&to_dm_log_cache(log)->cleaner.work);
+}
+#endif
+
+/**
+ * dm_log_cache_init() - set up all of a cache but its region map
+ * @cache: zeroed memory
+ * @type: the log type's name
+ * @kinds: DM_LOG_STATS_* of what it has besides a cache
+ * @ops: the kind of stable copy
+ * @log: the log
+ * @ti: its target
+ *
+ * The gate is closed until dm_log_cache_opened().
+ */
+void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
+		       unsigned int kinds, const struct dm_log_cache_ops *ops,
+		       struct dm_dirty_log *log, struct dm_target *ti)
+{
+	dm_log_stats_init(&cache->common.stats, ti, type, DM_LOG_STATS_CACHE | kinds);
+	cache->type = type;
+	cache->ops = ops;
+	cache->log = log;
+	cache->ti = ti;
+	cache->gated = true;
+	mutex_init(&cache->commit_lock);
+	mutex_init(&cache->clean_lock);
+	INIT_DELAYED_WORK(&cache->cleaner, run_cleaner);
+}
+
+/**
+ * dm_log_cache_exit() - free what a cache holds, its region map included
+ * @cache: what dm_log_cache_init() was called for, stopped
+ *
+ * Context: process context, may sleep.
+ */
+void dm_log_cache_exit(struct dm_log_cache *cache)
+{
+	dm_log_stats_hide(&cache->common.stats);
+	dm_log_common_exit(&cache->common);
+	mutex_destroy(&cache->clean_lock);
+	mutex_destroy(&cache->commit_lock);
+}
+
+/**
+ * dm_log_cache_lock() - have map and stable copy, beside the worker
+ * @cache: the cache
+ *
+ * Context: process context, may sleep; not the worker. Ends with
+ * dm_log_cache_unlock().
+ */
+void dm_log_cache_lock(struct dm_log_cache *cache)
+{
+	mutex_lock(&cache->clean_lock);
+	dm_regions_share(&cache->common.regions);
+	mutex_lock(&cache->commit_lock);
+}
+
+/**
+ * dm_log_cache_unlock() - the reverse of dm_log_cache_lock()
+ * @cache: the cache
+ */
+void dm_log_cache_unlock(struct dm_log_cache *cache)
+{
+	mutex_unlock(&cache->commit_lock);
+	dm_regions_unshare(&cache->common.regions);
+	mutex_unlock(&cache->clean_lock);
+}
+
+/**
+ * dm_log_cache_opened() - the stable copy is ours from now on
+ * @cache: the cache, locked by dm_log_cache_lock()
+ */
+void dm_log_cache_opened(struct dm_log_cache *cache)
+{
+	lockdep_assert_held(&cache->clean_lock);
+	lockdep_assert_held(&cache->commit_lock);
+
+	cache->legs_failed = false;
+	cache->hurry = false;
+	cache->resumed = true;
+	cache->gated = false;
+}
+
+/**
+ * dm_log_cache_start() - let the cleaner run, and the counters be read
+ * @cache: the cache, opened
+ * @error: how opening it has ended, to be traced
+ *
+ * Context: ioctl.
+ */
+void dm_log_cache_start(struct dm_log_cache *cache, int error)
+{
+	const struct dm_regions *rg = &cache->common.regions;
+
+	trace_dm_log_resume(cache->common.stats.dev, cache->type, rg->nr_regions,
+			    dm_regions_nr_nosync(rg), error);
+	dm_log_stats_show(&cache->common.stats);
+	WRITE_ONCE(cache->live, true);
+}
+
+/**
+ * dm_log_cache_tend() - have the cleaner look at the stable copy
+ * @cache: the cache; nothing happens unless it is live
+ * @delay_ms: in how many milliseconds
+ *
+ * Context: any that may take a spinlock. A seam for tests, which run the cleaner
+ * themselves.
+ */
+void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms)
+{
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+	KUNIT_STATIC_STUB_REDIRECT(dm_log_cache_tend, cache, delay_ms);
+#endif
+	if (READ_ONCE(cache->live))
+		mod_delayed_work(dm_log_wq, &cache->cleaner,
+				 msecs_to_jiffies(delay_ms));
+}
+
+/**
+ * dm_log_cache_stop() - keep the cleaner away
+ * @cache: the cache; stopping it twice does no harm
+ *
+ * Context: ioctl; waits for the cleaner to end.
+ */
+void dm_log_cache_stop(struct dm_log_cache *cache)
+{
+	/* What the worker queues after this finds !live and does nothing. */
+	WRITE_ONCE(cache->live, false);
+	cancel_delayed_work_sync(&cache->cleaner);
+}
+
+/*
+ * All I/O has ended, but the worker may not have cleared all regions yet. Give
+ * it a moment: what it clears later stays dirty in the stable copy and will be
+ * copied. Regions that failed are never cleared, so there must be an end.
+ */
+static void wait_for_clears(struct dm_log_cache *cache)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(CLEAR_WAIT_MS);
+
+	while (dm_regions_nr_dirty(&cache->common.regions) &&
+	       time_before(jiffies, end))
+		usleep_range(500, 1000);
+}
+
+/**
+ * dm_log_cache_close() - commit and clean a last time, and close the gate
+ * @cache: the cache, stopped; also one that was never opened
+ *
+ * Context: ioctl, after all I/O has ended.
+ * Return: 0, or a negative errno if the stable copy may miss a mark.
+ */
+int dm_log_cache_close(struct dm_log_cache *cache)
+{
+	struct dm_regions *rg = &cache->common.regions;
+	int r;
+
+	wait_for_clears(cache);
+
+	mutex_lock(&cache->clean_lock);
+	dm_regions_share(rg);
+	clean_regions(cache, true, false);
+	r = dm_log_cache_commit(cache, true);
+	/* Nobody will come back to it: an error that passes shall not remain. */
+	if (r)
+		r = dm_log_cache_commit(cache, true);
+	mutex_lock(&cache->commit_lock);
+	cache->gated = true;
+	mutex_unlock(&cache->commit_lock);
+	dm_regions_unshare(rg);
+	mutex_unlock(&cache->clean_lock);
+	dm_log_stats_hide(&cache->common.stats);
+	return r;
+}
+
+/**
+ * dm_log_cache_flush() - the flush operation: make all marks durable
+ * @cache: the cache
+ *
+ * Costs nothing if no region needs it.
+ *
+ * Context: the worker.
+ * Return: 0, or a negative errno if a mark may not be durable.
+ */
+int dm_log_cache_flush(struct dm_log_cache *cache)
+{
+	struct dm_log_stats *stats = &cache->common.stats;
+	struct dm_regions *rg = &cache->common.regions;
+	bool cleaned = false;
+	int r;
+
+	dm_log_count(&stats->flushes, 1);
+
+	if (dm_regions_nr_idle(rg)) {
+		if (READ_ONCE(dm_log_clean_delay_ms)) {
+			schedule_cleaner(cache);
+		} else if (READ_ONCE(cache->live) &&
+			   mutex_trylock(&cache->clean_lock)) {
+			clean_regions(cache, true, false);
+			/* An idle mirror has no next pass to try again in. */
+			if (cache->legs_failed)
+				dm_log_cache_tend(cache, AGAIN_MS);
+			mutex_unlock(&cache->clean_lock);
+			cleaned = true;
+		}
+	}
+
+	if (!dm_regions_uncommitted(rg)) {
+		dm_log_count(&stats->free_flushes, 1);
+		return 0;
+	}
+	r = dm_log_cache_commit(cache, cleaned);
+	/* Nor one to write in what could not be written: the region would stay dirty. */
+	if (r && cleaned)
+		dm_log_cache_tend(cache, AGAIN_MS);
+	return r;
+}
+
+/**
+ * dm_log_cache_module_init() - what all caches share
+ *
+ * Context: module init, before any type that has a cache is registered.
+ * Return: 0 or -ENOMEM.
+ */
+int __init dm_log_cache_module_init(void)
+{
+	dm_log_wq = alloc_workqueue("dm-log", WQ_MEM_RECLAIM, 0);
+	return dm_log_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * dm_log_cache_module_exit() - undo dm_log_cache_module_init()
+ *
+ * Context: module init or exit; no log with a cache exists any more.
+ */
+void dm_log_cache_module_exit(void)
+{
+	destroy_workqueue(dm_log_wq);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The write-intent cache: when the stable copy of a region map (a disk, a
+ * daemon) is brought up to date, and when it must be left alone.
+ *
+ * The crash rule: at every instant, every region whose legs may differ is dirty
+ * in the stable copy. flush() commits what was marked before the mirror writes;
+ * a region becomes clean in the stable copy only after its writes have ended and
+ * the legs have been flushed since.
+ *
+ * The second half is lazy. A region that was cleared stays dirty in the stable
+ * copy until it has been idle for clean_delay_ms, so that writing to it again
+ * costs nothing, and many are cleaned at once for one flush of the legs. The
+ * price is that a crash costs copying them, so their number is bounded.
+ *
+ * Threads and locks. The worker flushes; the cleaner (a work item) and the ioctl
+ * thread (suspend, resume) clean and commit, too.
+ *
+ * clean_lock	one cleaning at a time. Held across a flush of the legs, so the
+ *		worker only tries it. Whoever else takes it shares the map.
+ * commit_lock	one user of the stable copy at a time. Nests inside clean_lock.
+ *		Held across I/O to the stable copy only, never across a flush of
+ *		the legs, so the worker waits for it.
+ *
+ * Suspended. From presuspend on the cleaner stays away. postsuspend commits a
+ * last time and closes the gate: the worker of this mirror may still clear
+ * regions and flush, but the stable copy may belong to another table by then, so
+ * it is left alone, and nobody is waiting for it: all I/O has ended.
+ */
+
+#ifndef DM_LOG_CACHE_H
+#define DM_LOG_CACHE_H
+
+#include <linux/dm-dirty-log.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+#include "common.h"
+
+struct dm_log_cache;
+
+/**
+ * struct dm_log_cache_ops - what kind of stable copy there is
+ * @commit: Make the stable copy as dirty as the map, durably; and with @all also
+ *	as clean as the map, if that does not happen anyway. Called under
+ *	@commit_lock by the worker or the sharing thread, never while gated; may
+ *	sleep. Return: 0; 1 to be called again after others had a chance to take
+ *	@commit_lock, with @all only; or a negative errno, if a mark may not be
+ *	durable.
+ * @tend: Optional. Called by the cleaner before it does anything, without locks.
+ *	Return: 0, or the milliseconds after which to come back because the
+ *	stable copy cannot be used now.
+ * @may_clean: May regions become clean in the stable copy? Any context.
+ * @has_more: Is there something that only a further run of the cleaner, or a
+ *	flush, would bring to the stable copy? Any context.
+ */
+struct dm_log_cache_ops {
+	int (*commit)(struct dm_log_cache *cache, bool all);
+	unsigned int (*tend)(struct dm_log_cache *cache);
+	bool (*may_clean)(struct dm_log_cache *cache);
+	bool (*has_more)(struct dm_log_cache *cache);
+};
+
+/**
+ * struct dm_log_cache - a log with a stable copy
+ * @common: arguments and region map; what the log's context points to
+ * @ops: the kind of stable copy
+ * @type: the log type's name, for messages
+ * @name: which stable copy, for messages
+ * @log: the log, for the flush callback
+ * @ti: the target, for the flush callback and events
+ *
+ * @commit_lock: see above
+ * @clean_lock: see above
+ * @cleaner: cleans in the background
+ * @hurry: the cleaner was told not to wait; written by worker and cleaner
+ * @legs_failed: the last flush of the legs failed; under @clean_lock
+ *
+ * @live: between resume and presuspend: the cleaner may run. Written by the
+ *	ioctl thread
+ * @gated: the stable copy is not ours: suspended, or never resumed; written
+ *	under both locks, read under one
+ * @resumed: was resumed at least once; ioctl thread only
+ */
+struct dm_log_cache {
+	struct dm_log_common common;
+	const struct dm_log_cache_ops *ops;
+	const char *type;
+	const char *name;
+	struct dm_dirty_log *log;
+	struct dm_target *ti;
+
+	struct mutex commit_lock;	/* the stable copy */
+	struct mutex clean_lock;	/* one cleaning at a time */
+	struct delayed_work cleaner;
+	bool hurry;
+	bool legs_failed;
+
+	bool live;
+	bool gated;
+	bool resumed;
+};
+
+/**
+ * to_dm_log_cache() - the cache of a log that has one
+ * @log: a disk or userspace log
+ *
+ * Return: its cache.
+ */
+static inline struct dm_log_cache *to_dm_log_cache(struct dm_dirty_log *log)
+{
+	return container_of((struct dm_log_common *)log->context,
+			    struct dm_log_cache, common);
+}
+
+void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
+		       unsigned int kinds, const struct dm_log_cache_ops *ops,
+		       struct dm_dirty_log *log, struct dm_target *ti);
+void dm_log_cache_exit(struct dm_log_cache *cache);
+
+void dm_log_cache_lock(struct dm_log_cache *cache);
+void dm_log_cache_unlock(struct dm_log_cache *cache);
+
+void dm_log_cache_opened(struct dm_log_cache *cache);
+void dm_log_cache_start(struct dm_log_cache *cache, int error);
+void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms);
+void dm_log_cache_stop(struct dm_log_cache *cache);
+int dm_log_cache_close(struct dm_log_cache *cache);
+
+int dm_log_cache_flush(struct dm_log_cache *cache);
+int dm_log_cache_commit(struct dm_log_cache *cache, bool all);
+
+int dm_log_cache_module_init(void);
+void dm_log_cache_module_exit(void);
+
+#endif /* DM_LOG_CACHE_H */

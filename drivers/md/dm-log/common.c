@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What core and disk logs have in common. See common.h; what the
+ * operations promise stands with struct dm_dirty_log_type.
+ */
+
+#include <linux/device-mapper.h>
+
+#include "common.h"
+#include "trace.h"
+
+#define DM_MSG_PREFIX "dirty region log"
+
+/**
+ * dm_log_common_init() - set up the map for the arguments
+ * @common: @args is filled in
+ * @type: the log type's name, for messages
+ * @durable: the log has a stable copy
+ *
+ * Until the first resume every region is out of sync, or, with "nosync", clean.
+ *
+ * Context: process context, may sleep.
+ * Return: 0, -ENOMEM or -EFBIG.
+ */
+int dm_log_common_init(struct dm_log_common *common, const char *type,
+		       bool durable)
+{
+	const struct dm_log_args *args = &common->args;
+	int r;
+
+	r = dm_regions_init(&common->regions, args->nr_regions,
+			    args->sync == DM_LOG_SYNC_SKIP ?
+			    DM_REGION_CLEAN : DM_REGION_NOSYNC, durable);
+	if (r)
+		DMERR("%s: no memory for %llu regions of %u sectors (error %d)",
+		      type, args->nr_regions, args->region_sectors, r);
+	return r;
+}
+
+/**
+ * dm_log_common_exit() - free the map
+ * @common: zeroed memory, or what dm_log_common_init() was called for
+ *
+ * Context: process context, may sleep.
+ */
+void dm_log_common_exit(struct dm_log_common *common)
+{
+	dm_regions_exit(&common->regions);
+}
+
+static struct dm_regions *log_regions(struct dm_dirty_log *log)
+{
+	struct dm_log_common *common = log->context;
+
+	return &common->regions;
+}
+
+/**
+ * dm_log_get_region_size() - the get_region_size operation
+ * @log: a core or disk log
+ *
+ * Return: size of a region in sectors.
+ */
+uint32_t dm_log_get_region_size(struct dm_dirty_log *log)
+{
+	struct dm_log_common *common = log->context;
+
+	return common->args.region_sectors;
+}
+
+/**
+ * dm_log_is_clean() - the is_clean operation
+ * @log: a core or disk log
+ * @region: any number
+ *
+ * Return: 1 if in sync and no write is in flight, otherwise 0.
+ */
+int dm_log_is_clean(struct dm_dirty_log *log, region_t region)
+{
+	return dm_regions_is_clean(log_regions(log), region);
+}
+
+/**
+ * dm_log_in_sync() - the in_sync operation
+ * @log: a core or disk log
+ * @region: any number
+ * @can_block: whether the caller may sleep
+ *
+ * When a read fails, the mirror asks with @can_block == 0 about a region that
+ * it computed from the bio as it was remapped, which may be any region or none
+ * (dm-raid1.c, mirror_available()). "Ask again" makes it restore the bio and ask
+ * the worker, which knows. In the map path it means the same as 0.
+ *
+ * Return: 1 in sync; otherwise 0, or -EWOULDBLOCK if @can_block is 0.
+ */
+int dm_log_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
+{
+	if (dm_regions_in_sync(log_regions(log), region))
+		return 1;
+	return can_block ? 0 : -EWOULDBLOCK;
+}
+
+/**
+ * dm_log_mark_region() - the mark_region operation
+ * @log: a core or disk log
+ * @region: its number
+ */
+void dm_log_mark_region(struct dm_dirty_log *log, region_t region)
+{
+	struct dm_log_common *common = log->context;
+
+	trace_dm_log_mark_region(common->stats.dev, region);
+	dm_regions_mark(&common->regions, region);
+}
+
+/**
+ * dm_log_clear_region() - the clear_region operation
+ * @log: a core or disk log
+ * @region: its number
+ */
+void dm_log_clear_region(struct dm_dirty_log *log, region_t region)
+{
+	struct dm_log_common *common = log->context;
+
+	trace_dm_log_clear_region(common->stats.dev, region);
+	dm_regions_clear(&common->regions, region);
+}
+
+/**
+ * dm_log_get_resync_work() - the get_resync_work operation
+ * @log: a core or disk log
+ * @region: set on success only
+ *
+ * Return: 1 with a region, or 0.
+ */
+int dm_log_get_resync_work(struct dm_dirty_log *log, region_t *region)
+{
+	struct dm_log_common *common = log->context;
+	u64 next;
+
+	if (!dm_regions_next_resync(&common->regions, &next))
+		return 0;
+	trace_dm_log_resync_work(common->stats.dev, next);
+	*region = next;
+	return 1;
+}
+
+/**
+ * dm_log_set_region_sync() - the set_region_sync operation
+ * @log: a core or disk log
+ * @region: its number
+ * @in_sync: whether the legs agree now
+ */
+void dm_log_set_region_sync(struct dm_dirty_log *log, region_t region,
+			    int in_sync)
+{
+	struct dm_log_common *common = log->context;
+
+	trace_dm_log_set_region_sync(common->stats.dev, region, in_sync);
+	dm_regions_set_sync(&common->regions, region, in_sync);
+}
+
+/**
+ * dm_log_is_remote_recovering() - the is_remote_recovering operation
+ * @log: a core or disk log
+ * @region: any number
+ *
+ * There is no other node: it is this one that is going to recover the region.
+ *
+ * Return: 1 if a write should wait for that, otherwise 0.
+ */
+int dm_log_is_remote_recovering(struct dm_dirty_log *log, region_t region)
+{
+	return dm_regions_awaits_recovery(log_regions(log), region);
+}
+
+/**
+ * dm_log_get_sync_count() - the get_sync_count operation
+ * @log: a core or disk log
+ *
+ * Return: number of regions in sync.
+ */
+region_t dm_log_get_sync_count(struct dm_dirty_log *log)
+{
+	return dm_regions_sync_count(log_regions(log));
+}

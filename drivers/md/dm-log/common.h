@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What core and disk logs have in common: their arguments, a region map, and the
+ * operations that need nothing else.
+ */
+
+#ifndef DM_LOG_COMMON_H
+#define DM_LOG_COMMON_H
+
+#include <linux/dm-dirty-log.h>
+
+#include "args.h"
+#include "regions.h"
+#include "stats.h"
+
+/**
+ * struct dm_log_common - what the context of a core or disk log points to
+ * @args: from the table line
+ * @regions: the state of all regions
+ * @stats: what is counted, and which mirror this is
+ */
+struct dm_log_common {
+	struct dm_log_args args;
+	struct dm_regions regions;
+	struct dm_log_stats stats;
+};
+
+int dm_log_common_init(struct dm_log_common *common, const char *type,
+		       bool durable);
+void dm_log_common_exit(struct dm_log_common *common);
+
+uint32_t dm_log_get_region_size(struct dm_dirty_log *log);
+int dm_log_is_clean(struct dm_dirty_log *log, region_t region);
+int dm_log_in_sync(struct dm_dirty_log *log, region_t region, int can_block);
+void dm_log_mark_region(struct dm_dirty_log *log, region_t region);
+void dm_log_clear_region(struct dm_dirty_log *log, region_t region);
+int dm_log_get_resync_work(struct dm_dirty_log *log, region_t *region);
+void dm_log_set_region_sync(struct dm_dirty_log *log, region_t region,
+			    int in_sync);
+int dm_log_is_remote_recovering(struct dm_dirty_log *log, region_t region);
+region_t dm_log_get_sync_count(struct dm_dirty_log *log);
+
+#endif /* DM_LOG_COMMON_H */

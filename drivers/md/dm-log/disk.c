@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The disk log: survives a crash.
+ *
+ * Table line:	disk <2|3> <device> <region size in sectors> [sync|nosync]
+ * Status:	3 disk <major:minor> <A|D|F>
+ *
+ * A region map whose stable copy is a device (store.c), brought up to date
+ * by the write-intent cache (cache.h), which has the rules, the threads and
+ * the locks.
+ */
+
+#include <linux/device-mapper.h>
+#include <linux/dm-dirty-log.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+#include <kunit/static_stub.h>
+#endif
+
+#include "bdev.h"
+#include "cache.h"
+#include "private.h"
+#include "store.h"
+#include "trace.h"
+#include "types.h"
+
+#define DM_MSG_PREFIX "dirty region log"
+
+/* How often an unreadable log device is tried again. */
+#define RETRY_MS		5000
+
+/**
+ * struct disk_log - a log on a device
+ * @cache: arguments, region map, and when they are committed
+ * @dev: the log device
+ * @store: the stable copy on it; under the cache's commit_lock
+ * @failing: an event was raised for the current trouble; under commit_lock
+ * @refusing: the writes of this pass must not be issued; the worker only
+ */
+struct disk_log {
+	struct dm_log_cache cache;
+	struct dm_log_dev *dev;
+	struct dm_log_store store;
+	bool failing;
+	bool refusing;
+};
+
+static struct disk_log *cache_to_disk_log(struct dm_log_cache *cache)
+{
+	return container_of(cache, struct disk_log, cache);
+}
+
+static struct disk_log *to_disk_log(struct dm_dirty_log *log)
+{
+	return cache_to_disk_log(to_dm_log_cache(log));
+}
+
+static void report_failure(struct disk_log *dl, int error)
+{
+	switch (dl->store.state) {
+	case DM_LOG_STORE_UNREADABLE:
+		DMERR_LIMIT("disk: cannot read log device %s (error %d): all dirty, writes held",
+			    dl->dev->name, error);
+		break;
+	case DM_LOG_STORE_FOREIGN:
+		/* Reported where the header was read. */
+		break;
+	default:
+		DMERR_LIMIT("disk: cannot write log device %s (error %d): writes may be held",
+			    dl->dev->name, error);
+		break;
+	}
+	trace_dm_log_failure(dl->cache.common.stats.dev, dl->dev->name, error);
+	dm_log_raise_event(dl->cache.ti);
+}
+
+/* Tell the world, once, that the log device is in trouble, or no longer is. */
+static void report_health(struct disk_log *dl, int error)
+{
+	bool failing = dl->store.io_failed || dl->store.flush_failed;
+
+	lockdep_assert_held(&dl->cache.commit_lock);
+
+	if (failing && !dl->failing)
+		report_failure(dl, error);
+	else if (!failing && dl->failing)
+		DMWARN_LIMIT("disk: log device %s works again", dl->dev->name);
+	dl->failing = failing;
+}
+
+/* Try again to read a log that could not be read when the mirror was resumed. */
+static void retry_unreadable(struct disk_log *dl)
+{
+	lockdep_assert_held(&dl->cache.commit_lock);
+
+	if (dl->store.state == DM_LOG_STORE_UNREADABLE &&
+	    !dm_log_store_retry(&dl->store))
+		DMINFO("disk: log device %s can be read again and is in use",
+		       dl->dev->name);
+}
+
+static int disk_commit(struct dm_log_cache *cache, bool all)
+{
+	struct disk_log *dl = cache_to_disk_log(cache);
+	int r;
+
+	/* A suspend: somebody else may read it next. Otherwise disk_tend() does it. */
+	if (all && !READ_ONCE(cache->live))
+		retry_unreadable(dl);
+	/* A block that is written tells all that the map knows of its regions. */
+	r = dm_log_store_commit(&dl->store);
+	if (r)
+		report_health(dl, r);
+	return r;
+}
+
+static unsigned int disk_tend(struct dm_log_cache *cache)
+{
+	struct disk_log *dl = cache_to_disk_log(cache);
+
+	if (READ_ONCE(dl->store.state) != DM_LOG_STORE_UNREADABLE)
+		return 0;
+
+	dm_log_cache_lock(cache);
+	if (!cache->gated)
+		retry_unreadable(dl);
+	dm_log_cache_unlock(cache);
+
+	return READ_ONCE(dl->store.state) == DM_LOG_STORE_UNREADABLE ? RETRY_MS : 0;
+}
+
+static bool disk_may_clean(struct dm_log_cache *cache)
+{
+	return !cache_to_disk_log(cache)->dev->read_only;
+}
+
+static bool disk_has_more(struct dm_log_cache *cache)
+{
+	const struct dm_regions *rg = &cache->common.regions;
+
+	return dm_regions_has_cleaned(rg) ||
+	       (dm_regions_uncommitted(rg) &&
+		READ_ONCE(cache_to_disk_log(cache)->store.state) == DM_LOG_STORE_OPEN);
+}
+
+static const struct dm_log_cache_ops disk_cache_ops = {
+	.commit = disk_commit,
+	.tend = disk_tend,
+	.may_clean = disk_may_clean,
+	.has_more = disk_has_more,
+};
+
+static int check_size(const struct disk_log *dl)
+{
+	u64 needed = dm_log_store_sectors(dl->cache.common.args.nr_regions,
+					  dl->dev->block_sectors);
+
+	if (needed <= dl->dev->nr_sectors)
+		return 0;
+
+	DMERR("disk: log device %s is too small: expected at least %llu sectors, got %llu",
+	      dl->dev->name, needed, (unsigned long long)dl->dev->nr_sectors);
+	return -EINVAL;
+}
+
+static void free_disk_log(struct disk_log *dl)
+{
+	dm_log_store_exit(&dl->store);
+	dm_log_cache_exit(&dl->cache);
+	if (dl->dev)
+		dl->dev->ops->close(dl->dev);
+	kfree(dl);
+}
+
+static int disk_ctr(struct dm_dirty_log *log, struct dm_target *ti,
+		    unsigned int argc, char **argv)
+{
+	struct disk_log *dl;
+	int r;
+
+	if (argc < 2 || argc > 3) {
+		DMERR("disk: expected <device> <region size> [sync|nosync], got %u argument(s)",
+		      argc);
+		return -EINVAL;
+	}
+
+	dl = kzalloc(sizeof(*dl), GFP_KERNEL);
+	if (!dl)
+		return -ENOMEM;
+
+	dm_log_cache_init(&dl->cache, "disk", DM_LOG_STATS_SYNC | DM_LOG_STATS_DISK,
+			  &disk_cache_ops, log, ti);
+
+	r = dm_log_parse_args("disk", ti->len, argc - 1, argv + 1,
+			      &dl->cache.common.args);
+	if (r)
+		goto bad;
+
+	dl->dev = dm_log_dev_open(ti, argv[0]);
+	if (IS_ERR(dl->dev)) {
+		r = PTR_ERR(dl->dev);
+		dl->dev = NULL;
+		goto bad;
+	}
+	dl->cache.name = dl->dev->name;
+
+	r = check_size(dl);
+	if (r)
+		goto bad;
+
+	r = dm_log_common_init(&dl->cache.common, "disk", true);
+	if (r)
+		goto bad;
+
+	r = dm_log_store_init(&dl->store, dl->dev, &dl->cache.common.regions,
+			      dl->cache.common.args.region_sectors);
+	if (r) {
+		DMERR("disk: no memory for I/O to log device %s", dl->dev->name);
+		goto bad;
+	}
+
+	dl->store.stats = &dl->cache.common.stats;
+
+	log->context = &dl->cache.common;
+	return 0;
+
+bad:
+	free_disk_log(dl);
+	return r;
+}
+
+static void disk_dtr(struct dm_dirty_log *log)
+{
+	struct disk_log *dl = to_disk_log(log);
+
+	dm_log_cache_stop(&dl->cache);
+	free_disk_log(dl);
+}
+
+static int disk_presuspend(struct dm_dirty_log *log)
+{
+	dm_regions_await_nothing(&to_disk_log(log)->cache.common.regions);
+	dm_log_cache_stop(to_dm_log_cache(log));
+	return 0;
+}
+
+static int disk_postsuspend(struct dm_dirty_log *log)
+{
+	return dm_log_cache_close(to_dm_log_cache(log));
+}
+
+/*
+ * The keyword of the table line is for a log's first resume. Later the log knows
+ * better: what failed since must not become clean, nor what was copied dirty.
+ */
+static enum dm_log_load how_to_load(const struct disk_log *dl)
+{
+	if (dl->cache.resumed)
+		return DM_LOG_MERGE;
+
+	switch (dl->cache.common.args.sync) {
+	case DM_LOG_SYNC_FORCE:
+		return DM_LOG_ALL_NOSYNC;
+	case DM_LOG_SYNC_SKIP:
+		return DM_LOG_ALL_CLEAN;
+	case DM_LOG_SYNC_DEFAULT:
+		break;
+	}
+	return DM_LOG_LOAD;
+}
+
+static int disk_resume(struct dm_dirty_log *log)
+{
+	struct disk_log *dl = to_disk_log(log);
+	int r;
+
+	dm_log_cache_lock(&dl->cache);
+	dm_regions_restart_resync(&dl->cache.common.regions);
+	dm_log_mirror_uuid(dl->cache.ti, dl->store.owner.uuid);
+	r = dm_log_store_resume(&dl->store, how_to_load(dl));
+	report_health(dl, r);
+	dm_log_cache_opened(&dl->cache);
+	dm_log_cache_unlock(&dl->cache);
+
+	dm_log_cache_start(&dl->cache, r);
+	/* An idle mirror has no worker that would try again. */
+	if (r && dl->store.state != DM_LOG_STORE_FOREIGN)
+		dm_log_cache_tend(&dl->cache, RETRY_MS);
+	return r;
+}
+
+/*
+ * The mirror writes to a region that is out of sync on one leg only, without a mark,
+ * and whatever flush() says. That is right if the device calls it dirty, too. It may
+ * not, if it could not be read or written since the resume: the next one to read it
+ * would take the legs for equal. Then the write has to wait here, until the device
+ * has been written.
+ *
+ * A suspend cannot wait for that. A write that it waits for is taken for one to a
+ * region in sync, which needs a mark, and the flush that follows fails: with
+ * handle_errors the mirror gives it back.
+ *
+ * Another write waits because its region is to be recovered first, see
+ * dm_regions_awaits_recovery().
+ */
+static int disk_is_remote_recovering(struct dm_dirty_log *log, region_t region)
+{
+	struct disk_log *dl = to_disk_log(log);
+
+	if (unlikely(dm_log_is_remote_recovering(log, region)))
+		return 1;
+	if (likely(dm_log_store_knows(&dl->store)) ||
+	    dm_regions_in_sync(&dl->cache.common.regions, region))
+		return 0;
+	if (READ_ONCE(dl->cache.live))
+		return 1;
+	dl->refusing = true;
+	return 0;
+}
+
+static int disk_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
+{
+	struct disk_log *dl = to_disk_log(log);
+
+	/* As dm_log_in_sync(), and as quick. */
+	if (dm_regions_in_sync(&dl->cache.common.regions, region))
+		return 1;
+	return can_block ? dl->refusing : -EWOULDBLOCK;
+}
+
+static int disk_flush(struct dm_dirty_log *log)
+{
+	struct disk_log *dl = to_disk_log(log);
+	int r;
+
+	r = dm_log_cache_flush(&dl->cache);
+	if (unlikely(dl->refusing)) {
+		dl->refusing = false;
+		r = r ?: -EIO;
+	}
+	return r;
+}
+
+static char health(const struct disk_log *dl)
+{
+	if (READ_ONCE(dl->store.flush_failed))
+		return 'F';
+	return READ_ONCE(dl->store.io_failed) ? 'D' : 'A';
+}
+
+static int disk_status(struct dm_dirty_log *log, status_type_t status_type,
+		       char *result, unsigned int maxlen)
+{
+	struct disk_log *dl = to_disk_log(log);
+	const struct dm_log_args *args = &dl->cache.common.args;
+	unsigned int sz = 0;
+
+	switch (status_type) {
+	case STATUSTYPE_INFO:
+		DMEMIT("3 %s %s %c", log->type->name, dl->dev->name, health(dl));
+		break;
+	case STATUSTYPE_TABLE:
+		DMEMIT("%s %u %s ", log->type->name, 1 + dm_log_nr_args(args),
+		       dl->dev->name);
+		sz += dm_log_emit_args(args, result + sz, maxlen - sz);
+		break;
+	case STATUSTYPE_IMA:
+		*result = '\0';
+		break;
+	}
+	return sz;
+}
+
+struct dm_dirty_log_type dm_log_disk_type = {
+	.name = "disk",
+	.module = THIS_MODULE,
+	.ctr = disk_ctr,
+	.dtr = disk_dtr,
+	.presuspend = disk_presuspend,
+	.postsuspend = disk_postsuspend,
+	.resume = disk_resume,
+	.get_region_size = dm_log_get_region_size,
+	.is_clean = dm_log_is_clean,
+	.in_sync = disk_in_sync,
+	.flush = disk_flush,
+	.mark_region = dm_log_mark_region,
+	.clear_region = dm_log_clear_region,
+	.get_resync_work = dm_log_get_resync_work,
+	.set_region_sync = dm_log_set_region_sync,
+	.get_sync_count = dm_log_get_sync_count,
+	.status = disk_status,
+	.is_remote_recovering = disk_is_remote_recovering,
+};

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of dm-log share that belongs to none of them, and the seams
+ * through which the KUnit suites reach the rest of the kernel's place.
+ */
+
+#ifndef DM_LOG_PRIVATE_H
+#define DM_LOG_PRIVATE_H
+
+#include <linux/kconfig.h>
+
+struct dm_dirty_log;
+struct kernel_param;
+struct dm_target;
+
+/* Static, except where a test in another file of dm-log calls or stubs it. */
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+#define VISIBLE_IF_DM_LOG_KUNIT
+
+int dm_log_request_module(const char *suffix);
+void dm_log_run_cleaner(struct dm_dirty_log *log);
+
+extern unsigned int dm_log_clean_delay_ms;
+extern unsigned int dm_log_max_idle_regions;
+extern unsigned int dm_log_daemon_timeout_s;
+extern unsigned int dm_log_resend_ms;
+#else
+#define VISIBLE_IF_DM_LOG_KUNIT static
+#endif
+
+void dm_log_raise_event(struct dm_target *ti);
+void dm_log_mirror_uuid(struct dm_target *ti, char *uuid);
+int dm_log_param_set_bounded(const char *val, const struct kernel_param *kp,
+			     unsigned int max);
+
+#endif /* DM_LOG_PRIVATE_H */

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The region map: what a log knows of every region, and which of it the stable
+ * copy (a disk, a daemon) does not know yet. No device, no I/O and no policy.
+ *
+ * Words
+ *
+ * region	a stretch of the mirror, numbered from 0
+ * chunk	DM_REGIONS_PER_CHUNK regions whose clean bits fill one sector
+ * clean bit	1 if the region's legs agree and will go on doing so unless it is
+ *		marked; what a stable copy stores
+ * pending	a chunk whose clean bits may differ from the stable copy's
+ * to commit	to make the stable copy equal to the map, so that it is durable
+ *
+ * Rules
+ *
+ * The stable copy is never cleaner than the legs: a region's clean bit is 1
+ * there only if no write was in flight when it was committed and the legs have
+ * been flushed since the last write to the region ended. See enum
+ * dm_region_state for how the map keeps this.
+ *
+ * Who may call what
+ *
+ * any context		dm_regions_state(), _in_sync(), _is_clean(),
+ *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
+ *			_has_cleaned(), _uncommitted()
+ * the worker		dm_regions_mark(), _clear(), _set_sync(),
+ *			_next_resync(), _recovered(), _awaits_recovery()
+ * the worker, or one	everything else
+ * other thread between
+ * dm_regions_share()
+ * and _unshare()
+ */
+
+#ifndef DM_LOG_REGIONS_H
+#define DM_LOG_REGIONS_H
+
+#include <linux/math64.h>
+#include <linux/preempt.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "summary.h"
+
+#define DM_REGIONS_PER_CHUNK	((u64)SZ_512 * BITS_PER_BYTE)
+#define DM_REGIONS_CHUNK_U64S	(SZ_512 / sizeof(u64))
+
+/* A region's state takes two bits of a word. */
+#define DM_REGION_STATE_BITS	2
+#define DM_REGION_STATE_MASK	3UL
+#define DM_REGIONS_PER_WORD	(BITS_PER_LONG / DM_REGION_STATE_BITS)
+
+/* The number of no region */
+#define DM_REGIONS_NONE		U64_MAX
+
+/* The mirror recovers one region at a time; leave room for a bolder one. */
+#define DM_REGIONS_MAX_RECOVERING	8
+
+/**
+ * enum dm_region_state - all that is known of one region, in two bits
+ * @DM_REGION_NOSYNC: the legs differ, or may. Clean bit 0.
+ * @DM_REGION_DIRTY: in sync, but writes may be in flight. Clean bit 0.
+ * @DM_REGION_IDLE: in sync and all writes have ended, but a leg may still hold
+ *	them in a volatile cache. Clean bit 0, so that the next write to the
+ *	region finds its mark already committed. Only in durable maps.
+ * @DM_REGION_CLEAN: in sync, no write in flight, legs flushed. Clean bit 1.
+ *
+ * Zeroed memory says NOSYNC: what is not known is dirty.
+ *
+ * CLEAN -> DIRTY (mark) makes the chunk pending and so has to be committed
+ * before the write; IDLE -> DIRTY does not, unless @by_region. DIRTY -> IDLE is a clear. IDLE ->
+ * CLEAN is the only step that makes a clean bit 1, and only
+ * dm_regions_end_clean() takes it, for regions that have been idle since before
+ * dm_regions_begin_clean(): the caller flushes the legs between the two.
+ */
+enum dm_region_state {
+	DM_REGION_NOSYNC = 0,
+	DM_REGION_DIRTY = 1,
+	DM_REGION_IDLE = 2,
+	DM_REGION_CLEAN = 3,
+};
+
+/**
+ * struct dm_regions - the region map
+ * @nr_regions: number of regions, at least 1
+ * @unlocked: regions below this number may be changed without @lock: all of
+ *	them, or none while more than one thread changes the map. (On 32-bit
+ *	machines it is at most ULONG_MAX; the rest then takes the lock.)
+ * @cells: the states, two bits each; read by anyone without a lock. Cells past
+ *	the last region are CLEAN, so that no search finds them.
+ * @durable: there is a stable copy: track pending chunks and idle regions
+ * @by_region: the stable copy is told of regions, not of chunks, and its user
+ *	knows of which: marking an idle region makes its chunk pending, too, and
+ *	the user finds out whether there is anything to tell. Set right after
+ *	dm_regions_init().
+ * @nr_chunks: number of chunks, the last one perhaps partly used
+ * @nr_cell_words: length of @cells
+ *
+ * @nr_dirty: number of DIRTY regions, if @durable; read by anyone
+ * @fresh: that of @recent which is being filled
+ * @recent_mask: the bits of a region's number that tell its bit of @recent
+ *
+ * @lock: protects all from @nr_dirty on and changes of @cells, if @unlocked is 0.
+ *	Otherwise the worker owns them and takes no lock. Only @recover_first is
+ *	also cleared without it, by a suspend.
+ * @nr_nosync: number of NOSYNC regions; read by anyone
+ * @nr_marked: number of DIRTY and IDLE regions, if @durable; read by anyone. Those
+ *	that are IDLE are not counted: one count less to change in a mark or clear.
+ * @nr_uncommitted: pending chunks, and those of commits that have not ended;
+ *	read by anyone
+ * @nosync: chunks that may have a NOSYNC region
+ * @unclean: chunks that may have a region that is not CLEAN
+ * @idle: chunks that may have an IDLE region
+ * @pending: chunks that have to be committed
+ * @cleaned: chunks with regions that became clean in the last
+ *	dm_regions_end_clean(), or before, and were not committed since. They
+ *	need not be: the stable copy only has more dirty regions than it might.
+ * @cleaned_now: which of @cleaned belongs to the last dm_regions_end_clean()
+ * @nr_cleaned: number of chunks in @cleaned; read by anyone
+ *
+ * @cursor: where the search for regions to recover goes on
+ * @recovering: the regions being recovered, and whether they were cleared since
+ * @nr_recovering: used entries of @recovering
+ * @leg_failed: a write or a recovery has failed since all regions were in sync
+ * @recover_first: writes wait until their region has been recovered, see
+ *	dm_regions_awaits_recovery()
+ * @wanted: the region that one of them waits for, or DM_REGIONS_NONE
+ *
+ * @recent: two bitmaps of @recent_mask + 1 bits, a power of two, a region's bit
+ *	being its number modulo the size: regions that became idle since the last
+ *	dm_regions_begin_clean(), and those that did so in the period before
+ */
+struct dm_regions {
+	/* What mark and clear need, side by side. */
+	unsigned long unlocked;
+	unsigned long *cells;
+	bool durable;
+	bool by_region;
+	unsigned int recent_mask;
+	u64 nr_dirty;
+	unsigned long *fresh;
+	u64 nr_marked;
+	unsigned long *unclean;
+	struct dm_log_summary idle;
+	struct dm_log_summary pending;
+
+	u64 nr_regions;
+	unsigned long nr_chunks;
+	unsigned long nr_cell_words;
+
+	raw_spinlock_t lock;
+	u64 nr_nosync;
+	unsigned long nr_uncommitted;
+	struct dm_log_summary nosync;
+	struct dm_log_summary cleaned[2];
+	unsigned int cleaned_now;
+	unsigned long nr_cleaned;
+
+	u64 cursor;
+	struct {
+		u64 region;
+		bool cleared;
+	} recovering[DM_REGIONS_MAX_RECOVERING];
+	unsigned int nr_recovering;
+	bool leg_failed;
+	bool recover_first;
+	u64 wanted;
+
+	unsigned long *recent[2];
+};
+
+int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
+		    enum dm_region_state state, bool durable);
+void dm_regions_exit(struct dm_regions *rg);
+
+void dm_regions_mark_slow(struct dm_regions *rg, u64 region);
+void dm_regions_clear_slow(struct dm_regions *rg, u64 region);
+void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
+bool dm_regions_next_resync(struct dm_regions *rg, u64 *region);
+void dm_regions_recovered(struct dm_regions *rg, u64 region);
+u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from);
+
+void dm_regions_share(struct dm_regions *rg);
+void dm_regions_unshare(struct dm_regions *rg);
+
+void dm_regions_restart_resync(struct dm_regions *rg);
+bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region);
+void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state);
+void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits);
+void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
+		      unsigned int nr_u64s);
+void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
+			    unsigned int nr_u64s);
+
+bool dm_regions_begin_clean(struct dm_regions *rg);
+u64 dm_regions_end_clean(struct dm_regions *rg, bool all, bool defer);
+void dm_regions_pend_cleaned(struct dm_regions *rg);
+
+void dm_regions_pend(struct dm_regions *rg, unsigned long chunk);
+void dm_regions_pend_all(struct dm_regions *rg);
+void dm_regions_pend_unclean(struct dm_regions *rg);
+unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from);
+unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
+				     unsigned int nr);
+void dm_regions_end_commit(struct dm_regions *rg, unsigned long chunk,
+			   unsigned int nr, unsigned int taken, bool committed);
+
+/* Number of u64s of the stable bitset that hold regions. */
+static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
+{
+	return DIV_ROUND_UP_ULL(rg->nr_regions, BITS_PER_TYPE(u64));
+}
+
+/*
+ * The functions from here to dm_regions_clear() serve every I/O: they are to be
+ * inline even where the kernel is built for size.
+ */
+
+/**
+ * dm_regions_state() - look at one region
+ * @rg: the map
+ * @region: any number
+ *
+ * No warning if it is out of range: after a read error the mirror asks about
+ * regions that it computed from a remapped bio (dm-raid1.c, mirror_available()).
+ *
+ * Context: any.
+ * Return: the state; DM_REGION_NOSYNC for a region that does not exist.
+ */
+static __always_inline enum dm_region_state
+dm_regions_state(const struct dm_regions *rg, u64 region)
+{
+	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
+
+	if (unlikely(region >= rg->nr_regions))
+		return DM_REGION_NOSYNC;
+	return READ_ONCE(rg->cells[region / DM_REGIONS_PER_WORD]) >> shift &
+	       DM_REGION_STATE_MASK;
+}
+
+/**
+ * dm_regions_in_sync() - do the legs agree, writes in flight aside?
+ * @rg: the map
+ * @region: any number
+ *
+ * Context: any.
+ * Return: true if so; false for a region that does not exist.
+ */
+static __always_inline bool dm_regions_in_sync(const struct dm_regions *rg, u64 region)
+{
+	return dm_regions_state(rg, region) != DM_REGION_NOSYNC;
+}
+
+/**
+ * dm_regions_is_clean() - in sync and no write in flight?
+ * @rg: the map
+ * @region: any number
+ *
+ * Context: any.
+ * Return: true if so; false for a region that does not exist.
+ */
+static __always_inline bool dm_regions_is_clean(const struct dm_regions *rg, u64 region)
+{
+	return dm_regions_state(rg, region) >= DM_REGION_IDLE;
+}
+
+/*
+ * May an unlocked change of the region begin? If so, preemption is off until
+ * dm_regions_end_unlocked(), so that dm_regions_share() can wait for it.
+ */
+static __always_inline bool dm_regions_begin_unlocked(struct dm_regions *rg, u64 region)
+{
+	preempt_disable();
+	/* Pairs with the release in dm_regions_unshare(). */
+	return likely(region < smp_load_acquire(&rg->unlocked));
+}
+
+static __always_inline void dm_regions_end_unlocked(void)
+{
+	preempt_enable();
+}
+
+/*
+ * Mark an in-sync region that is not dirty yet if there is no more to it than
+ * that: no stable copy, or one that is going to have the mark anyway.
+ */
+static __always_inline bool dm_regions_try_mark(struct dm_regions *rg, u64 region)
+{
+	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
+	unsigned long chunk = region / DM_REGIONS_PER_CHUNK;
+	unsigned long *cell, word, state;
+	bool done = false;
+
+	if (!dm_regions_begin_unlocked(rg, region))
+		goto out;
+
+	cell = &rg->cells[region / DM_REGIONS_PER_WORD];
+	word = *cell;
+	state = word >> shift & DM_REGION_STATE_MASK;
+	if (unlikely(state < DM_REGION_IDLE))
+		goto out;
+
+	if (rg->durable) {
+		if (state == DM_REGION_CLEAN || rg->by_region) {
+			if (!dm_log_summary_test(&rg->pending, chunk) ||
+			    !dm_log_get_bit(rg->unclean, chunk))
+				goto out;
+			WRITE_ONCE(rg->nr_marked,
+				   rg->nr_marked + (state == DM_REGION_CLEAN));
+		}
+		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + 1);
+	}
+	WRITE_ONCE(*cell, word ^ (state ^ DM_REGION_DIRTY) << shift);
+	done = true;
+out:
+	dm_regions_end_unlocked();
+	return done;
+}
+
+/* Clear a dirty region if the idle ones of its chunk are known to be there. */
+static __always_inline bool dm_regions_try_clear(struct dm_regions *rg, u64 region)
+{
+	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
+	unsigned long chunk = region / DM_REGIONS_PER_CHUNK;
+	unsigned long *cell, word, change;
+	bool done = false;
+
+	if (!dm_regions_begin_unlocked(rg, region))
+		goto out;
+
+	cell = &rg->cells[region / DM_REGIONS_PER_WORD];
+	word = *cell;
+	if (unlikely((word >> shift & DM_REGION_STATE_MASK) != DM_REGION_DIRTY))
+		goto out;
+
+	change = DM_REGION_DIRTY ^ DM_REGION_CLEAN;
+	if (rg->durable) {
+		if (unlikely(!dm_log_summary_test(&rg->idle, chunk)))
+			goto out;
+		change = DM_REGION_DIRTY ^ DM_REGION_IDLE;
+		dm_log_put_bit(rg->fresh, region & rg->recent_mask);
+		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty - 1);
+	}
+	WRITE_ONCE(*cell, word ^ change << shift);
+	done = true;
+out:
+	dm_regions_end_unlocked();
+	return done;
+}
+
+/**
+ * dm_regions_mark() - a write to the region is about to start
+ * @rg: the map
+ * @region: its number; ignored with a warning if out of range
+ *
+ * The write may start once the map has been committed. A region that is out of
+ * sync stays so: it cannot be dirtier.
+ *
+ * Context: the worker; does not sleep.
+ */
+static __always_inline void dm_regions_mark(struct dm_regions *rg, u64 region)
+{
+	if (unlikely(!dm_regions_try_mark(rg, region)))
+		dm_regions_mark_slow(rg, region);
+}
+
+/**
+ * dm_regions_clear() - all writes to the region have ended
+ * @rg: the map
+ * @region: its number; ignored with a warning if out of range
+ *
+ * Also told of a region that was just recovered, before it is set in sync.
+ *
+ * Context: the worker; does not sleep.
+ */
+static __always_inline void dm_regions_clear(struct dm_regions *rg, u64 region)
+{
+	if (unlikely(!dm_regions_try_clear(rg, region)))
+		dm_regions_clear_slow(rg, region);
+}
+
+/**
+ * dm_regions_awaits_recovery() - should a write wait until its region is recovered?
+ * @rg: the map
+ * @region: any number
+ *
+ * A mirror keeps in mind that a leg failed until all regions are in sync, over a
+ * resume of the same table, too, which is what "lvchange --refresh" comes to. Until
+ * then it takes a write to a region out of sync for one that has failed (dm-raid1.c,
+ * do_writes()): with handle_errors it holds it until the next suspend. Held, it is
+ * pending in the region, and a recovery of that waits for it.
+ *
+ * A write to a region under recovery waits for that and then goes on. So after a resume
+ * with a failed leg, writes wait until it is the turn of their region, which is at once.
+ * If the leg still fails, there is no such turn, and the mirror has its way.
+ *
+ * Context: the worker; does not sleep.
+ * Return: true if so; the region is then the next one to be recovered.
+ */
+static inline bool dm_regions_awaits_recovery(struct dm_regions *rg, u64 region)
+{
+	return unlikely(READ_ONCE(rg->recover_first)) &&
+	       dm_regions_awaits_recovery_slow(rg, region);
+}
+
+/**
+ * dm_regions_await_nothing() - let no further write wait for recovery
+ * @rg: the map
+ *
+ * A suspend ends recovery, and then waits for the writes.
+ *
+ * Context: any.
+ */
+static inline void dm_regions_await_nothing(struct dm_regions *rg)
+{
+	WRITE_ONCE(rg->recover_first, false);
+}
+
+/**
+ * dm_regions_sync_count() - how many regions are in sync
+ * @rg: the map
+ *
+ * Context: any.
+ * Return: a count that was right at some moment during the call.
+ */
+static inline u64 dm_regions_sync_count(const struct dm_regions *rg)
+{
+	return rg->nr_regions - READ_ONCE(rg->nr_nosync);
+}
+
+/**
+ * dm_regions_nr_nosync() - how many regions are out of sync
+ * @rg: the map
+ *
+ * Context: any.
+ * Return: their number.
+ */
+static inline u64 dm_regions_nr_nosync(const struct dm_regions *rg)
+{
+	return READ_ONCE(rg->nr_nosync);
+}
+
+/**
+ * dm_regions_nr_idle() - how many regions wait to be cleaned
+ * @rg: the map
+ *
+ * Context: any.
+ * Return: their number; where others change the map meanwhile, it may be off by as
+ *	many regions as they change.
+ */
+static inline u64 dm_regions_nr_idle(const struct dm_regions *rg)
+{
+	u64 nr_dirty = READ_ONCE(rg->nr_dirty);
+	u64 nr_marked = READ_ONCE(rg->nr_marked);
+
+	return nr_marked > nr_dirty ? nr_marked - nr_dirty : 0;
+}
+
+/**
+ * dm_regions_nr_dirty() - how many regions are marked and not yet cleared
+ * @rg: a durable map
+ *
+ * Context: any.
+ * Return: their number, out-of-sync regions not included.
+ */
+static inline u64 dm_regions_nr_dirty(const struct dm_regions *rg)
+{
+	return READ_ONCE(rg->nr_dirty);
+}
+
+/**
+ * dm_regions_has_cleaned() - could something be committed that need not be?
+ * @rg: a durable map
+ *
+ * Context: any.
+ * Return: true if there are cleaned regions that are dirty in the stable copy.
+ */
+static inline bool dm_regions_has_cleaned(const struct dm_regions *rg)
+{
+	return READ_ONCE(rg->nr_cleaned) != 0;
+}
+
+/**
+ * dm_regions_uncommitted() - may the map differ from the stable copy?
+ * @rg: the map
+ *
+ * Context: any. If this says no, all commits before have ended, and what the
+ * worker marked is durable.
+ * Return: true if something is pending or being committed.
+ */
+static inline bool dm_regions_uncommitted(const struct dm_regions *rg)
+{
+	/* Pairs with the release in dm_regions_end_commit(). */
+	return smp_load_acquire(&rg->nr_uncommitted) != 0;
+}
+
+#endif /* DM_LOG_REGIONS_H */

@@ -1,0 +1,757 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The userspace log's session with its daemon: requests that are repeated until
+ * they are answered, and daemons that die, hang and come back.
+ *
+ * An error is not an answer. A daemon that was restarted does not know the log and
+ * says so to every request; taken for "not in sync", that would make the mirror
+ * write to one leg and forget about it. So after an error, or an answer from
+ * another process than before, the daemon is asked whether it knows the log
+ * (GET_REGION_SIZE), and if not, gets to know it: CTR, RESUME if the log is live,
+ * and all marks again. Then the request is repeated.
+ *
+ * Not every failure to deliver a message means that the daemon is gone: a full
+ * socket buffer looks the same. It is gone if its socket was closed, of which
+ * netlink tells, or if it does not know the log.
+ */
+
+#include <linux/delay.h>
+#include <linux/device-mapper.h>
+#include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+
+#include "private.h"
+#include "trace.h"
+#include "userspace.h"
+
+#define DM_MSG_PREFIX "dirty region log"
+
+/* A process that asks a daemon which is known not to answer. */
+#define SILENT_MS		(1 * MSEC_PER_SEC)
+/* An undelivered message is tried again after a time that grows up to this. */
+#define BACKOFF_MAX_MS		250U
+/* A live daemon with a full socket buffer gets this long to read from it. */
+#define OVERRUN_MS		(1 * MSEC_PER_SEC)
+
+/* How often CTR is sent before loading a table fails. */
+#define CTR_TRIES		4
+
+#define DAEMON_TIMEOUT_S_MAX	(24 * 60 * 60)
+
+/*
+ * A request that was not answered for so long is sent again (protocol); what can
+ * be put off is put off. Only tests are in more of a hurry.
+ */
+VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_resend_ms = 15 * MSEC_PER_SEC;
+
+VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_daemon_timeout_s;
+
+static int set_daemon_timeout_s(const char *val, const struct kernel_param *kp)
+{
+	return dm_log_param_set_bounded(val, kp, DAEMON_TIMEOUT_S_MAX);
+}
+
+static const struct kernel_param_ops daemon_timeout_s_ops = {
+	.set = set_daemon_timeout_s,
+	.get = param_get_uint,
+};
+module_param_cb(daemon_timeout_s, &daemon_timeout_s_ops,
+		&dm_log_daemon_timeout_s, 0644);
+MODULE_PARM_DESC(daemon_timeout_s,
+		 "Seconds that I/O waits for a log daemon before it fails; 0 waits for ever");
+
+/**
+ * struct us_try - a request while it is being tried
+ * @call: the request
+ * @exact: the payload of the answer must have exactly @call.capacity bytes
+ * @wait: who waits
+ * @start: since when, in jiffies
+ * @backoff_ms: how long to wait before the next attempt
+ * @probed: an error was answered, and the daemon said that it knows the log
+ * @switched: the answer came from another socket than the one before
+ */
+struct us_try {
+	struct dm_ulog_call call;
+	bool exact;
+	enum us_wait wait;
+	unsigned long start;
+	unsigned int backoff_ms;
+	bool probed;
+	bool switched;
+};
+
+/**
+ * us_session_init() - prepare to talk to a daemon
+ * @us: the log
+ */
+void us_session_init(struct us_log *us)
+{
+	mutex_init(&us->session_lock);
+}
+
+/**
+ * us_lost() - the daemon has closed its socket
+ * @client: the log's client
+ *
+ * Context: atomic.
+ */
+void us_lost(struct dm_ulog_client *client)
+{
+	struct us_log *us = container_of(client, struct us_log, client);
+
+	WRITE_ONCE(us->lost, true);
+	/* Pairs with the barrier in reconnect_locked(). */
+	smp_mb();
+	WRITE_ONCE(us->stale, true);
+	/* If nobody asks for anything, the cleaner gives the marks again. */
+	dm_log_cache_tend(&us->cache, 0);
+}
+
+/**
+ * us_given_up() - has waiting for the daemon come to an end?
+ * @us: the log
+ *
+ * Return: true if a suspend has waited long enough, or I/O has.
+ */
+bool us_given_up(struct us_log *us)
+{
+	unsigned int timeout_s = READ_ONCE(dm_log_daemon_timeout_s);
+
+	if (READ_ONCE(us->client.hurry) &&
+	    time_after_eq(jiffies, READ_ONCE(us->client.hurry_until)))
+		return true;
+	return timeout_s && READ_ONCE(us->waiting) &&
+	       time_after_eq(jiffies, READ_ONCE(us->waiting_since) +
+			     timeout_s * HZ);
+}
+
+/**
+ * us_report_waiting() - say once, not for every retry, that no daemon answers
+ * @us: the log
+ * @type: to what
+ * @since: when, in jiffies
+ * @error: how it failed
+ */
+void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int error)
+{
+	if (READ_ONCE(us->waiting))
+		return;
+	us->waiting_since = since;
+	WRITE_ONCE(us->waiting, true);
+	trace_dm_log_failure(us->cache.common.stats.dev, us->client.uuid, error);
+	DMWARN("userspace: log %s: no answer to %s from a daemon (error %d): waiting",
+	       us->client.uuid, dm_ulog_type_name(type), error);
+	if (us->cache.resumed)
+		dm_log_raise_event(us->cache.ti);
+}
+
+static void report_answer(struct us_log *us)
+{
+	if (!READ_ONCE(us->waiting))
+		return;
+	WRITE_ONCE(us->waiting, false);
+	DMINFO("userspace: log %s: the daemon answers again", us->client.uuid);
+}
+
+static unsigned long wait_limit_ms(struct us_log *us, enum us_wait wait)
+{
+	/* Whoever listens is not the daemon that we knew. */
+	if (READ_ONCE(us->lost))
+		return SILENT_MS;
+
+	switch (wait) {
+	case US_WAIT_WORKER:
+		return us_given_up(us) ? SILENT_MS : dm_log_resend_ms;
+	case US_WAIT_LIMITED:
+		return us_given_up(us) ? SILENT_MS : dm_log_resend_ms;
+	case US_WAIT_IOCTL:
+		break;
+	}
+	return READ_ONCE(us->client.silent) ? SILENT_MS : dm_log_resend_ms;
+}
+
+/* One message, one answer; the answer's errors are in @try->call. */
+static int ask_once(struct us_log *us, struct us_try *try)
+{
+	struct dm_ulog_call *call = &try->call;
+	unsigned int timeout_s = READ_ONCE(dm_log_daemon_timeout_s);
+	unsigned long ms = wait_limit_ms(us, try->wait);
+	int r;
+
+	if (timeout_s && try->wait != US_WAIT_IOCTL)
+		ms = min_t(unsigned long, ms, timeout_s * MSEC_PER_SEC);
+	call->timeout = msecs_to_jiffies(ms);
+	call->killable = try->wait == US_WAIT_IOCTL;
+	atomic64_inc(&us->cache.common.stats.requests);
+	r = dm_ulog_call(&us->client, call);
+	if (r) {
+		atomic64_inc(&us->cache.common.stats.unanswered);
+		return r;
+	}
+
+	if (!call->error && try->exact && call->reply_size != call->capacity) {
+		DMERR_LIMIT("userspace: log %s: answer to %s has %zu bytes, expected %zu",
+			    us->client.uuid, dm_ulog_type_name(call->type),
+			    call->reply_size, call->capacity);
+		call->error = -EPROTO;
+	}
+	return 0;
+}
+
+/*
+ * The daemon's errors, so that none of them looks like one of the transport's:
+ * only that it asks for another attempt is as good as no answer.
+ */
+static int answered_error(int error)
+{
+	switch (error) {
+	case -EAGAIN:
+	case -ENOMEM:
+		return -EBUSY;
+	case -ESRCH:
+	case -ENOBUFS:
+	case -ETIMEDOUT:
+	case -ECONNRESET:
+	case -EINTR:
+	case -EBUSY:
+		return -EIO;
+	}
+	return error;
+}
+
+/* Ask something while reconnecting: 0, or the daemon's or the transport's error. */
+static int ask(struct us_log *us, u32 type, const void *data, size_t size,
+	       void *reply, size_t capacity, enum us_wait wait, u32 *portid)
+{
+	struct us_try try = {
+		.call = {
+			.type = type,
+			.data = data,
+			.size = size,
+			.reply = reply,
+			.capacity = capacity,
+		},
+		.exact = type != DM_ULOG_CTR,
+		.wait = wait,
+	};
+	int r = ask_once(us, &try);
+
+	if (r)
+		return r;
+	*portid = try.call.portid;
+	return answered_error(try.call.error);
+}
+
+/* Nothing was learned about the daemon. */
+static bool is_transport_error(int error)
+{
+	switch (error) {
+	case -ESRCH:
+	case -ENOMEM:
+	case -ENOBUFS:
+	case -ETIMEDOUT:
+	case -ECONNRESET:
+	case -EINTR:
+	case -EBUSY:
+		return true;
+	}
+	return false;
+}
+
+/**
+ * us_check_region_size() - is this a region size?
+ * @us: the log
+ * @sectors: what the daemon said
+ * @len: length of the target in sectors
+ *
+ * Return: 0, or -EINVAL after a message.
+ */
+int us_check_region_size(struct us_log *us, u64 sectors, u64 len)
+{
+	if (sectors >= 2 && sectors <= BIT_ULL(31) && is_power_of_2(sectors) &&
+	    sectors <= len)
+		return 0;
+
+	DMERR("userspace: log %s: bad region size %llu: expected a power of two from 2 to %llu",
+	      us->client.uuid, sectors, min(len, BIT_ULL(31)));
+	return -EINVAL;
+}
+
+/*
+ * The first time the words sync and nosync make a new log. Said again, to a daemon
+ * that reads the log which the last one left, nosync would declare clean what was
+ * being written.
+ */
+static size_t ctr_size(const struct us_log *us)
+{
+	size_t size = strlen(us->ctr_args);
+	const char *last = strrchr(us->ctr_args, ' ');
+
+	if (READ_ONCE(us->ever_awake) && last &&
+	    (!strcmp(last, " sync") || !strcmp(last, " nosync")))
+		size = last - us->ctr_args;
+	return size;
+}
+
+/* Make a daemon that does not know the log know it. */
+static int introduce(struct us_log *us, enum us_wait wait, u32 *portid)
+{
+	/* The name of the device, which we have already. */
+	char device[DM_NAME_LEN];
+	size_t size = ctr_size(us);
+	int r;
+
+	us->introduced = true;
+	us->awake = false;
+	r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device, sizeof(device), wait,
+		portid);
+	if (r && !is_transport_error(r)) {
+		/* Perhaps an earlier CTR was carried out, and its answer lost. */
+		r = ask(us, DM_ULOG_DTR, NULL, 0, NULL, 0, wait, portid);
+		if (!is_transport_error(r))
+			r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device,
+				sizeof(device), wait, portid);
+	}
+	if (r && !is_transport_error(r)) {
+		us->introduced = false;
+		DMERR_LIMIT("userspace: log %s: the new daemon does not accept the log (error %d)",
+			    us->client.uuid, r);
+	}
+	return r;
+}
+
+/* The daemon's regions have another size: it is another log, or a mistake. */
+static int check_known_size(const struct us_log *us, u64 sectors)
+{
+	u32 expected = us->cache.common.args.region_sectors;
+
+	if (sectors == expected)
+		return 0;
+	DMERR_LIMIT("userspace: log %s: the daemon's regions have %llu sectors, expected %u",
+		    us->client.uuid, sectors, expected);
+	return -EPROTO;
+}
+
+/**
+ * us_forget_answers() - nothing that the daemon has said of regions holds any more
+ * @us: the log
+ *
+ * Also not what is on its way. The answers of this pass of the worker are not
+ * meant: they are needed as they were.
+ *
+ * Context: any thread.
+ */
+void us_forget_answers(struct us_log *us)
+{
+	atomic_inc(&us->generation);
+	/* Pairs with the barrier in is_outdated(). */
+	smp_mb__after_atomic();
+	WRITE_ONCE(us->hint, 0);
+	WRITE_ONCE(us->counted, false);
+	if (us->in_sync_map)
+		us_fill_map(us->in_sync_map, us->cache.common.args.nr_regions, false);
+}
+
+/* It has our marks from its disk, or not at all: give them again. */
+static void forget_daemon(struct us_log *us)
+{
+	us_forget_answers(us);
+	WRITE_ONCE(us->replay, true);
+}
+
+static int reconnect_locked(struct us_log *us, enum us_wait wait)
+{
+	u32 portid = 0;
+	u64 sectors = 0;
+	int r;
+
+	lockdep_assert_held(&us->session_lock);
+
+	/* What us_lost() says from now on is about whoever answers next. */
+	if (READ_ONCE(us->lost)) {
+		us->changed = true;
+		WRITE_ONCE(us->lost, false);
+	}
+	r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors, sizeof(sectors),
+		wait, &portid);
+	if (is_transport_error(r))
+		return r;
+	/* To be remembered if this attempt fails later. */
+	if (r || portid != us->client.portid)
+		us->changed = true;
+	WRITE_ONCE(us->client.portid, portid);
+
+	if (r) {
+		r = introduce(us, wait, &portid);
+		if (!r)
+			r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors,
+				sizeof(sectors), wait, &portid);
+	}
+	if (!r)
+		r = check_known_size(us, sectors);
+	if (r)
+		return r;
+
+	if (READ_ONCE(us->want_awake) && !us->awake) {
+		r = ask(us, DM_ULOG_RESUME, NULL, 0, NULL, 0, wait, &portid);
+		if (r)
+			return r;
+		us->awake = true;
+		WRITE_ONCE(us->ever_awake, true);
+	}
+
+	if (us->changed) {
+		us->changed = false;
+		forget_daemon(us);
+		DMINFO("userspace: log %s: connected to its daemon again",
+		       us->client.uuid);
+	}
+	/* Pairs with try_once(), which must see what was found out. */
+	smp_store_release(&us->stale, false);
+	/* Pairs with the barrier in us_lost(): was it lost again? */
+	smp_mb();
+	if (READ_ONCE(us->lost))
+		WRITE_ONCE(us->stale, true);
+	report_answer(us);
+	return 0;
+}
+
+/*
+ * A process does not queue behind the worker, which may wait for long; it gives a
+ * reconnect under way a moment to end.
+ */
+static int lock_session(struct us_log *us, enum us_wait wait)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(SILENT_MS);
+
+	if (wait != US_WAIT_IOCTL) {
+		mutex_lock(&us->session_lock);
+		return 0;
+	}
+
+	while (!mutex_trylock(&us->session_lock)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, end))
+			return -ESRCH;
+		msleep(20);
+	}
+	return 0;
+}
+
+/**
+ * us_reconnect() - find out whether the daemon knows the log, or make it know
+ * @us: the log
+ * @wait: who waits
+ *
+ * One attempt. Does nothing if another thread has done it meanwhile.
+ *
+ * Context: process context, may sleep.
+ * Return: 0; or a negative errno, and the log is still stale.
+ */
+int us_reconnect(struct us_log *us, enum us_wait wait)
+{
+	int r;
+
+	r = lock_session(us, wait);
+	if (r)
+		return r;
+	if (READ_ONCE(us->stale))
+		r = reconnect_locked(us, wait);
+	mutex_unlock(&us->session_lock);
+	return r;
+}
+
+static bool out_of_time(struct us_log *us, const struct us_try *try, int error)
+{
+	unsigned long waited = jiffies - try->start;
+
+	switch (try->wait) {
+	case US_WAIT_WORKER:
+		return us_given_up(us);
+	case US_WAIT_LIMITED:
+		/* Without I/O there is nobody for whom waiting is worth it. */
+		return us_given_up(us) || READ_ONCE(us->client.hurry) ||
+		       !READ_ONCE(us->want_awake) ||
+		       waited >= msecs_to_jiffies(dm_log_resend_ms);
+	case US_WAIT_IOCTL:
+		break;
+	}
+	/* It took its time, is known to be gone, or is only busy. */
+	return error == -ETIMEDOUT || READ_ONCE(us->stale) ||
+	       waited >= msecs_to_jiffies(OVERRUN_MS);
+}
+
+static void back_off(struct us_log *us, struct us_try *try)
+{
+	try->backoff_ms = clamp(2 * try->backoff_ms, 10U, BACKOFF_MAX_MS);
+	if (READ_ONCE(us->client.hurry))
+		msleep(min(try->backoff_ms, 100U));
+	else
+		wait_event_timeout(us->client.wait, READ_ONCE(us->client.hurry),
+				   msecs_to_jiffies(try->backoff_ms));
+}
+
+/*
+ * The daemon has answered with an error. Does it know the log at all?
+ * Return: true if the request is to be made again.
+ */
+static bool ask_again_after_error(struct us_log *us, struct us_try *try)
+{
+	if (try->call.error == -EAGAIN)
+		return true;
+	if (try->probed)
+		return false;
+	try->probed = true;
+	WRITE_ONCE(us->stale, true);
+	return true;
+}
+
+/*
+ * An answer from another process than before: nothing is known of what that one
+ * knows. If it is the same again after a reconnect, it is a second socket of the
+ * same daemon.
+ * Return: true if the answer may be used.
+ */
+static bool accept_sender(struct us_log *us, struct us_try *try)
+{
+	if (READ_ONCE(us->client.portid) == try->call.portid)
+		return true;
+	if (try->switched) {
+		WRITE_ONCE(us->client.portid, try->call.portid);
+		return true;
+	}
+	try->switched = true;
+	WRITE_ONCE(us->stale, true);
+	return false;
+}
+
+/* One round. Return: 0 with an answer in @try->call, -EAGAIN for another round. */
+static int try_once(struct us_log *us, struct us_try *try)
+{
+	int r;
+
+	/* Pairs with the release in reconnect_locked(). */
+	if (smp_load_acquire(&us->stale)) {
+		r = us_reconnect(us, try->wait);
+		if (r)
+			return r;
+	}
+	r = ask_once(us, try);
+	if (r)
+		return r;
+	if (!accept_sender(us, try))
+		return -EAGAIN;
+	if (try->call.error && ask_again_after_error(us, try))
+		return try->call.error == -EAGAIN ? -EBUSY : -EAGAIN;
+	return 0;
+}
+
+static int try_until_answered(struct us_log *us, struct us_try *try)
+{
+	int r;
+
+	try->start = jiffies;
+	for (;;) {
+		r = try_once(us, try);
+		if (!r) {
+			report_answer(us);
+			return try->call.error;
+		}
+		if (r == -EAGAIN)
+			continue;
+		if (r == -EINTR ||
+		    (try->call.killable && fatal_signal_pending(current)))
+			return -EINTR;
+		if (out_of_time(us, try, r)) {
+			us_report_waiting(us, try->call.type, try->start, r);
+			return r;
+		}
+		/* A socket that was full for a moment is no news. */
+		if (r == -ETIMEDOUT ||
+		    time_after(jiffies, try->start + msecs_to_jiffies(OVERRUN_MS)))
+			us_report_waiting(us, try->call.type, try->start, r);
+		back_off(us, try);
+	}
+}
+
+/**
+ * us_request() - ask the daemon, and see to it that an answer comes
+ * @us: the log
+ * @type: one of DM_ULOG_*
+ * @data: payload of the request
+ * @size: its length in bytes
+ * @reply: where the answer's payload goes; zeroed if there is none
+ * @reply_size: the length that it must have
+ * @wait: who waits
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or a negative errno: the daemon's, if it knows the log; -EPROTO if
+ *	the answer has another length; or what dm_ulog_call() returns, if no
+ *	answer came in the time that @wait allows.
+ */
+int us_request(struct us_log *us, u32 type, const void *data, size_t size,
+	       void *reply, size_t reply_size, enum us_wait wait)
+{
+	struct us_try try = {
+		.call = {
+			.type = type,
+			.data = data,
+			.size = size,
+			.reply = reply,
+			.capacity = reply_size,
+		},
+		.exact = true,
+		.wait = wait,
+	};
+	int r;
+
+	r = try_until_answered(us, &try);
+	if (r && reply_size)
+		memset(reply, 0, reply_size);
+	return r;
+}
+
+/**
+ * us_request_status() - ask the daemon for its status string
+ * @us: the log
+ * @reply: the answer, always NUL-terminated
+ * @capacity: room in @reply
+ *
+ * Context: a process; killable.
+ * Return: 0, or a negative errno as for us_request().
+ */
+int us_request_status(struct us_log *us, char *reply, size_t capacity)
+{
+	struct us_try try = {
+		.call = {
+			.type = DM_ULOG_STATUS_INFO,
+			.reply = reply,
+			.capacity = capacity - 1,
+		},
+		.wait = US_WAIT_IOCTL,
+	};
+	int r;
+
+	r = try_until_answered(us, &try);
+	reply[r ? 0 : try.call.reply_size] = '\0';
+	return r;
+}
+
+/* After CTR: the daemon knows the log unless it says that it does not. */
+static void note_ctr(struct us_log *us, int r, int error)
+{
+	switch (r) {
+	case 0:
+		/* The last two are our words for an answer that makes no sense. */
+		us->introduced = !error || error == -EPROTO || error == -ENOSPC;
+		break;
+	case -ETIMEDOUT:
+	case -ECONNRESET:
+	case -EINTR:
+		us->introduced = true;
+		break;
+	}
+}
+
+/**
+ * us_request_ctr() - introduce a new log to whichever daemon answers
+ * @us: the log
+ * @device: the answer: a NUL-terminated name, or nothing
+ * @capacity: room in @device
+ * @device_size: set to the length of the answer
+ *
+ * Context: a process; killable.
+ * Return: 0, or a negative errno: the daemon's or the transport's.
+ */
+int us_request_ctr(struct us_log *us, char *device, size_t capacity,
+		   size_t *device_size)
+{
+	struct us_try try = {
+		.call = {
+			.type = DM_ULOG_CTR,
+			.data = us->ctr_args,
+			.size = strlen(us->ctr_args),
+			.reply = device,
+			.capacity = capacity,
+		},
+		.wait = US_WAIT_IOCTL,
+	};
+	unsigned int i;
+	u32 portid;
+	int r;
+
+	for (i = 0; i < CTR_TRIES; i++) {
+		r = ask_once(us, &try);
+		if (!r && try.call.error && i) {
+			/* The one before was carried out, and its answer lost? */
+			r = ask(us, DM_ULOG_DTR, NULL, 0, NULL, 0, try.wait, &portid);
+			if (!is_transport_error(r))
+				r = ask_once(us, &try);
+		}
+		note_ctr(us, r, try.call.error);
+		if (!r && try.call.error != -EAGAIN)
+			break;
+		if (r == -EINTR || r == -EINVAL)
+			return r;
+		if (r != -ETIMEDOUT)
+			msleep(50);
+	}
+	if (r)
+		return r;
+
+	WRITE_ONCE(us->client.portid, try.call.portid);
+	*device_size = try.call.reply_size;
+	return try.call.error;
+}
+
+/**
+ * us_request_region_size() - ask the daemon of a new log for its region size
+ * @us: the log
+ * @sectors: set on success only
+ *
+ * Context: a process; killable.
+ * Return: 0, or a negative errno: the daemon's or the transport's.
+ */
+int us_request_region_size(struct us_log *us, u64 *sectors)
+{
+	__u64 answer = 0;
+	u32 portid;
+	int r;
+
+	r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &answer, sizeof(answer),
+		US_WAIT_IOCTL, &portid);
+	if (!r)
+		*sectors = answer;
+	return r;
+}
+
+/**
+ * us_tell() - tell the daemon something, once, and do not insist
+ * @us: the log
+ * @type: DM_ULOG_PRESUSPEND, _POSTSUSPEND, _RESUME or _DTR
+ *
+ * Context: a process; killable.
+ * Return: 0, or a negative errno: the daemon's or the transport's.
+ */
+int us_tell(struct us_log *us, u32 type)
+{
+	u32 portid = 0;
+	int r;
+
+	/*
+	 * Known to be gone: to its successor the log means nothing yet. But if that
+	 * is not certain, DTR is the last chance to have the log forgotten.
+	 */
+	if (READ_ONCE(us->stale) && type != DM_ULOG_DTR)
+		return -ESRCH;
+	r = ask(us, type, NULL, 0, NULL, 0, US_WAIT_IOCTL, &portid);
+	/* A stranger, or perhaps one: whoever asks next finds out. */
+	if (portid && (r || portid != READ_ONCE(us->client.portid)))
+		WRITE_ONCE(us->stale, true);
+	return r;
+}

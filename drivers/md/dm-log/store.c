@@ -1,0 +1,635 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The stable copy of a region map on a device. See store.h for the
+ * format.
+ *
+ * Writing. Only blocks with pending chunks are written, as many at a time as the
+ * buffer holds; what fails stays pending, because a failed write may have
+ * changed the device or not. A block is composed of the map's clean bits and,
+ * where it also has bytes that are not ours, of what was read at resume. So
+ * nothing is ever written that was not set by the map or read from the device.
+ *
+ * Whose log. The header does not tell it, so a bitset could be read that was written
+ * for another region size, or for another mirror. The record behind the header
+ * does, see record.c. If it does not fit, a new log is begun.
+ *
+ * Order. A header says how many bits are valid. When a log is begun or grows, the
+ * new bits are made durable first, with the old header if they share its block,
+ * and the header last, so that a power cut in between leaves the old header, which
+ * does not vouch for them. That holds also if a block is torn into sectors. The
+ * header is written at every resume, after a flush of the device: until then the
+ * bits that were read may not be durable.
+ */
+
+#include <linux/device-mapper.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "regions.h"
+#include "stats.h"
+#include "store.h"
+#include "trace.h"
+
+#define DM_MSG_PREFIX "dirty region log"
+
+/* A commit of 32 blocks of 4 KiB goes out at once. */
+#define BUF_BYTES		SZ_128K
+/* Reading a large bitset at resume; given back afterwards. */
+#define LOAD_BUF_BYTES		SZ_1M
+#define READ_TRIES		3
+
+/**
+ * struct dm_log_block - one block of the commit under way
+ * @chunk: its first chunk
+ * @nr_chunks: number of chunks in it; the header's block may have none
+ * @taken: from dm_regions_begin_commit()
+ */
+struct dm_log_block {
+	unsigned long chunk;
+	unsigned int nr_chunks;
+	unsigned int taken;
+};
+
+/**
+ * dm_log_store_sectors() - how much of a device a log takes
+ * @nr_regions: number of regions
+ * @block_sectors: the device's logical block, in sectors
+ *
+ * Return: header and bitset in sectors, rounded up to whole blocks.
+ */
+u64 dm_log_store_sectors(u64 nr_regions, unsigned int block_sectors)
+{
+	u64 sectors = DM_LOG_HEADER_SECTORS +
+		      DIV_ROUND_UP_ULL(nr_regions, DM_REGIONS_PER_CHUNK);
+
+	return DIV_ROUND_UP_ULL(sectors, block_sectors) * block_sectors;
+}
+
+static size_t block_bytes(const struct dm_log_store *store)
+{
+	return (size_t)store->dev->block_sectors << SECTOR_SHIFT;
+}
+
+/* Blocks that hold some of the header's 1024 bytes. */
+static unsigned int head_blocks(const struct dm_log_store *store)
+{
+	return DIV_ROUND_UP(DM_LOG_HEADER_SECTORS, store->dev->block_sectors);
+}
+
+static u64 block_of_chunk(const struct dm_log_store *store, unsigned long chunk)
+{
+	return div_u64((u64)chunk + DM_LOG_HEADER_SECTORS,
+		       store->dev->block_sectors);
+}
+
+/* Sectors of the block that belong to the bitset: first chunk and number. */
+static unsigned long block_chunks(const struct dm_log_store *store, u64 block,
+				  unsigned int *nr)
+{
+	u64 start = block * store->dev->block_sectors;
+	u64 end = start + store->dev->block_sectors;
+
+	start = max_t(u64, start, DM_LOG_HEADER_SECTORS) - DM_LOG_HEADER_SECTORS;
+	end = max_t(u64, end, DM_LOG_HEADER_SECTORS) - DM_LOG_HEADER_SECTORS;
+	end = min_t(u64, end, store->regions->nr_chunks);
+	*nr = end > start ? end - start : 0;
+	return start;
+}
+
+/**
+ * dm_log_store_init() - prepare to keep a map on a device
+ * @store: what to set up
+ * @dev: the device, large enough for dm_log_store_sectors(); stays the caller's
+ * @regions: the map; stays the caller's
+ * @region_sectors: size of a region
+ *
+ * Context: process context, may sleep. Does not touch the device.
+ * Return: 0 or -ENOMEM, after which dm_log_store_exit() may but need not be
+ *	called.
+ */
+int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
+		      struct dm_regions *regions, u32 region_sectors)
+{
+	memset(store, 0, sizeof(*store));
+	store->dev = dev;
+	store->regions = regions;
+	store->owner.region_sectors = region_sectors;
+	store->nr_blocks = div_u64(dm_log_store_sectors(regions->nr_regions,
+							dev->block_sectors),
+				   dev->block_sectors);
+	store->buf_blocks = min_t(u64, store->nr_blocks,
+				  max_t(u64, BUF_BYTES / block_bytes(store), 1));
+
+	store->head = vzalloc(head_blocks(store) * block_bytes(store));
+	store->tail = vzalloc(block_bytes(store));
+	store->buf = vzalloc(store->buf_blocks * block_bytes(store));
+	store->blocks = kvcalloc(store->buf_blocks, sizeof(*store->blocks),
+				 GFP_KERNEL);
+	store->extents = kvcalloc(store->buf_blocks, sizeof(*store->extents),
+				  GFP_KERNEL);
+	if (store->head && store->tail && store->buf && store->blocks &&
+	    store->extents)
+		return 0;
+
+	dm_log_store_exit(store);
+	return -ENOMEM;
+}
+
+/**
+ * dm_log_store_exit() - free what dm_log_store_init() allocated
+ * @store: zeroed memory, or what dm_log_store_init() was called for
+ *
+ * Context: process context, may sleep. Does not touch the device.
+ */
+void dm_log_store_exit(struct dm_log_store *store)
+{
+	kvfree(store->extents);
+	kvfree(store->blocks);
+	vfree(store->buf);
+	vfree(store->tail);
+	vfree(store->head);
+	memset(store, 0, sizeof(*store));
+}
+
+/* Fill @out with what block @block of the device should be. */
+static void compose_block(struct dm_log_store *store, u64 block, void *out)
+{
+	u64 nr_u64s = dm_regions_nr_u64s(store->regions);
+	unsigned int i, j, nr, nr_chunks, skip;
+	unsigned long chunk;
+
+	if (block < head_blocks(store))
+		memcpy(out, store->head + block * block_bytes(store),
+		       block_bytes(store));
+	else if (block == store->nr_blocks - 1)
+		memcpy(out, store->tail, block_bytes(store));
+
+	chunk = block_chunks(store, block, &nr_chunks);
+	skip = chunk + DM_LOG_HEADER_SECTORS - block * store->dev->block_sectors;
+	for (i = 0; i < nr_chunks; i++) {
+		u64 left = nr_u64s - (u64)(chunk + i) * DM_REGIONS_CHUNK_U64S;
+		void *sector = out + ((skip + i) << SECTOR_SHIFT);
+		__le64 *to = sector;
+		u64 *bits = sector;
+
+		nr = min_t(u64, left, DM_REGIONS_CHUNK_U64S);
+		dm_regions_image(store->regions, chunk + i, bits, nr);
+		for (j = 0; j < nr; j++)
+			to[j] = cpu_to_le64(bits[j]);
+	}
+}
+
+/* Put a block into the buffer and take its chunks; joins it to the last extent. */
+static void gather_block(struct dm_log_store *store, u64 block,
+			 unsigned int index, unsigned int *nr_extents)
+{
+	struct dm_log_block *info = &store->blocks[index];
+	void *data = store->buf + index * block_bytes(store);
+	sector_t sector = block * store->dev->block_sectors;
+	struct dm_log_extent *extent;
+
+	info->chunk = block_chunks(store, block, &info->nr_chunks);
+	info->taken = dm_regions_begin_commit(store->regions, info->chunk,
+					      info->nr_chunks);
+	compose_block(store, block, data);
+
+	extent = *nr_extents ? &store->extents[*nr_extents - 1] : NULL;
+	if (!extent || extent->sector + extent->nr_sectors != sector) {
+		extent = &store->extents[(*nr_extents)++];
+		extent->sector = sector;
+		extent->nr_sectors = 0;
+		extent->data = data;
+	}
+	extent->nr_sectors += store->dev->block_sectors;
+}
+
+static void count_write(struct dm_log_store *store, unsigned int nr_blocks,
+			unsigned int nr_extents, u64 start, int error)
+{
+	u64 bytes = (u64)nr_blocks * block_bytes(store);
+
+	if (!store->stats)
+		return;
+	dm_log_count(&store->stats->writes, nr_extents);
+	dm_log_count(&store->stats->bytes, bytes);
+	if (start)
+		trace_dm_log_write(store->stats->dev, store->extents[0].sector,
+				   nr_extents, nr_blocks, bytes,
+				   ktime_get_ns() - start, error);
+}
+
+/* Write what has been gathered; with @preflush after all that was written before. */
+static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
+			  unsigned int nr_extents, bool preflush)
+{
+	u64 start = trace_dm_log_write_enabled() ? ktime_get_ns() : 0;
+	bool lost = false;
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < nr_extents; i++)
+		store->extents[i].error = 0;
+
+	r = store->dev->ops->write(store->dev, store->extents, nr_extents,
+				   preflush);
+	count_write(store, nr_blocks, nr_extents, start, r);
+
+	for (i = 0; i < nr_extents; i++)
+		if (store->extents[i].error)
+			lost = true;
+	if (lost)
+		store->io_failed = true;
+	else if (r)
+		store->flush_failed = true;
+
+	/*
+	 * One failure fails all: the flush that should have made the others
+	 * durable may not have been sent.
+	 */
+	for (i = 0; i < nr_blocks; i++) {
+		const struct dm_log_block *info = &store->blocks[i];
+
+		dm_regions_end_commit(store->regions, info->chunk,
+				      info->nr_chunks, info->taken, !r);
+	}
+	return r;
+}
+
+/* Commit all pending chunks. */
+static int commit_pending(struct dm_log_store *store)
+{
+	struct dm_regions *rg = store->regions;
+	unsigned long chunk = dm_regions_next_pending(rg, 0);
+	int r = 0;
+
+	while (chunk < rg->nr_chunks) {
+		unsigned int n = 0, nr_extents = 0;
+		int wave;
+
+		while (n < store->buf_blocks && chunk < rg->nr_chunks) {
+			u64 block = block_of_chunk(store, chunk);
+
+			gather_block(store, block, n, &nr_extents);
+			chunk = store->blocks[n].chunk + store->blocks[n].nr_chunks;
+			chunk = dm_regions_next_pending(rg, chunk);
+			n++;
+		}
+		wave = write_gathered(store, n, nr_extents, false);
+		if (!r)
+			r = wave;
+		cond_resched();
+	}
+	return r;
+}
+
+/* In the header's sector, so that a power cut cannot part the two. */
+static_assert(sizeof(struct dm_log_header_disk) +
+	      sizeof(struct dm_log_record_disk) <= SECTOR_SIZE);
+
+static struct dm_log_record_disk *record_of(const struct dm_log_store *store)
+{
+	return store->head + sizeof(struct dm_log_header_disk);
+}
+
+/* From now on block 0 is composed with a header of this mirror. */
+static void update_header(struct dm_log_store *store)
+{
+	struct dm_log_header_disk *header = store->head;
+
+	header->magic = cpu_to_le32(DM_LOG_MAGIC);
+	header->version = cpu_to_le32(DM_LOG_VERSION);
+	header->nr_regions = cpu_to_le64(store->regions->nr_regions);
+	dm_log_record_write(record_of(store), store->regions->nr_regions,
+			    &store->owner);
+}
+
+/*
+ * Commit everything, the header last. What was read and did not have to change may
+ * still be in the device's cache: somebody else wrote it, or we did and were told
+ * that it failed. It must not be lost once it counts, so flush it before the
+ * header; failing that, write it.
+ */
+static int commit_with_header(struct dm_log_store *store)
+{
+	unsigned int nr_extents = 0;
+	int r;
+
+	r = commit_pending(store);
+	if (r)
+		return r;
+
+	update_header(store);
+	gather_block(store, 0, 0, &nr_extents);
+	r = write_gathered(store, 1, nr_extents, true);
+	if (r)
+		/*
+		 * Also if no bit has changed. The old header may vouch for
+		 * regions that a smaller mirror does not have, and that a larger
+		 * one would believe to be clean.
+		 */
+		dm_regions_pend_all(store->regions);
+	else
+		store->head_stale = false;
+	return r;
+}
+
+/**
+ * dm_log_store_commit() - make the map's changes durable
+ * @store: resumed at least once
+ *
+ * Context: process context, may sleep; serialised by the caller. Allocates
+ * nothing.
+ * Return: 0 if nothing is uncommitted any more, or if the device is not ours to
+ *	write (DM_LOG_STORE_FOREIGN). -EROFS if it is read-only, -EIO while it is
+ *	unreadable, or the first error of the device.
+ */
+int dm_log_store_commit(struct dm_log_store *store)
+{
+	if (!dm_regions_uncommitted(store->regions))
+		return 0;
+
+	switch (store->state) {
+	case DM_LOG_STORE_FOREIGN:
+		return 0;
+	case DM_LOG_STORE_CLOSED:
+	case DM_LOG_STORE_UNREADABLE:
+		return -EIO;
+	case DM_LOG_STORE_OPEN:
+		break;
+	}
+
+	if (store->dev->read_only) {
+		store->io_failed = true;
+		return -EROFS;
+	}
+	return store->head_stale ? commit_with_header(store) :
+				   commit_pending(store);
+}
+
+static int read_sectors(struct dm_log_store *store, sector_t sector,
+			unsigned int nr_sectors, void *data)
+{
+	int tries, r;
+
+	for (tries = 0; tries < READ_TRIES; tries++) {
+		r = store->dev->ops->read(store->dev, sector, nr_sectors, data);
+		if (!r)
+			return 0;
+	}
+	return r;
+}
+
+/* Read the blocks that hold bytes which are not ours. */
+static int read_ends(struct dm_log_store *store)
+{
+	unsigned int block_sectors = store->dev->block_sectors;
+	int r;
+
+	r = read_sectors(store, 0, head_blocks(store) * block_sectors,
+			 store->head);
+	if (!r)
+		r = read_sectors(store, (store->nr_blocks - 1) * block_sectors,
+				 block_sectors, store->tail);
+	return r;
+}
+
+enum header_kind { HEADER_NONE, HEADER_VALID, HEADER_FOREIGN };
+
+static enum header_kind parse_header(struct dm_log_store *store, u64 *nr_regions)
+{
+	const struct dm_log_header_disk *header = store->head;
+	u32 version = le32_to_cpu(header->version);
+
+	*nr_regions = 0;
+	if (le32_to_cpu(header->magic) != DM_LOG_MAGIC)
+		return HEADER_NONE;
+
+	if (version == DM_LOG_VERSION ||
+	    (version == 1 && cpu_to_le32(1) == (__force __le32)1)) {
+		*nr_regions = le64_to_cpu(header->nr_regions);
+		return HEADER_VALID;
+	}
+
+	DMERR_LIMIT("log device %s has version %u, expected %u: not used, all regions out of sync",
+		    store->dev->name, version, DM_LOG_VERSION);
+	return HEADER_FOREIGN;
+}
+
+/* Clear the bits of regions from @limit on; true if one was set. */
+static bool limit_bits(u64 *bits, u64 first_region, u64 limit, unsigned int nr_u64s)
+{
+	bool changed = false;
+	unsigned int i;
+
+	for (i = 0; i < nr_u64s; i++) {
+		u64 first = first_region + i * BITS_PER_TYPE(u64);
+		u64 keep;
+
+		if (limit >= first + BITS_PER_TYPE(u64))
+			continue;
+		keep = limit > first ? BIT_ULL(limit - first) - 1 : 0;
+		changed |= (bits[i] & ~keep) != 0;
+		bits[i] &= keep;
+	}
+	return changed;
+}
+
+/* Clear the bits of regions that are not clean in memory; true if one was set. */
+static bool merge_bits(u64 *bits, struct dm_regions *rg, unsigned long chunk,
+		       unsigned int nr_u64s)
+{
+	u64 map[DM_REGIONS_CHUNK_U64S];
+	bool changed = false;
+	unsigned int i;
+
+	dm_regions_image(rg, chunk, map, nr_u64s);
+	for (i = 0; i < nr_u64s; i++) {
+		changed |= (bits[i] & ~map[i]) != 0;
+		bits[i] &= map[i];
+	}
+	return changed;
+}
+
+/* Take over one sector of the bitset, which is converted where it stands. */
+static void load_chunk(struct dm_log_store *store, unsigned long chunk,
+		       void *sector, u64 valid, bool merge)
+{
+	struct dm_regions *rg = store->regions;
+	u64 left = dm_regions_nr_u64s(rg) - (u64)chunk * DM_REGIONS_CHUNK_U64S;
+	unsigned int i, nr = min_t(u64, left, DM_REGIONS_CHUNK_U64S);
+	const __le64 *from = sector;
+	u64 *bits = sector;
+	bool changed;
+
+	for (i = 0; i < nr; i++)
+		bits[i] = le64_to_cpu(from[i]);
+
+	/* Regions beyond what the header vouches for, and the padding. */
+	changed = limit_bits(bits, (u64)chunk * DM_REGIONS_PER_CHUNK,
+			     min(valid, rg->nr_regions), nr);
+	if (merge)
+		changed |= merge_bits(bits, rg, chunk, nr);
+
+	dm_regions_load(rg, chunk, bits);
+	if (changed && !store->dev->read_only)
+		dm_regions_pend(rg, chunk);
+}
+
+static int load_bits(struct dm_log_store *store, u64 valid, bool merge)
+{
+	unsigned long chunk = 0, nr_chunks = store->regions->nr_chunks;
+	unsigned int noio = memalloc_noio_save();
+	unsigned int i, n, buf_sectors = store->buf_blocks * store->dev->block_sectors;
+	void *buf = store->buf, *large = NULL;
+	int r = 0;
+
+	/* The bitset starts and ends in blocks, but not on their borders. */
+	if (nr_chunks > buf_sectors) {
+		large = __vmalloc(LOAD_BUF_BYTES, GFP_NOIO | __GFP_NOWARN);
+		if (large) {
+			buf = large;
+			buf_sectors = LOAD_BUF_BYTES >> SECTOR_SHIFT;
+			buf_sectors -= buf_sectors % store->dev->block_sectors;
+		}
+	}
+
+	while (chunk < nr_chunks) {
+		sector_t sector = chunk + DM_LOG_HEADER_SECTORS;
+		unsigned int skip = sector & (store->dev->block_sectors - 1);
+		sector_t end = store->nr_blocks * store->dev->block_sectors;
+
+		sector -= skip;
+		n = min_t(u64, buf_sectors, end - sector);
+		r = read_sectors(store, sector, n, buf);
+		if (r)
+			break;
+		for (i = skip; i < n && chunk < nr_chunks; i++, chunk++)
+			load_chunk(store, chunk, buf + (i << SECTOR_SHIFT),
+				   valid, merge);
+		cond_resched();
+	}
+
+	vfree(large);
+	memalloc_noio_restore(noio);
+	return r;
+}
+
+static int read_log(struct dm_log_store *store, enum dm_log_load load)
+{
+	u64 valid;
+	int r;
+
+	r = read_ends(store);
+	if (r)
+		return r;
+
+	if (load == DM_LOG_LOAD || load == DM_LOG_MERGE) {
+		switch (parse_header(store, &valid)) {
+		case HEADER_VALID:
+			if (dm_log_record_fits(record_of(store), valid,
+					       &store->owner, store->dev->name))
+				return load_bits(store, valid,
+						 load == DM_LOG_MERGE);
+			load = DM_LOG_ALL_NOSYNC;
+			break;
+		case HEADER_FOREIGN:
+			return -EPROTONOSUPPORT;
+		case HEADER_NONE:
+			load = DM_LOG_ALL_NOSYNC;
+			break;
+		}
+	}
+
+	/* A new log. */
+	dm_regions_fill(store->regions, load == DM_LOG_ALL_CLEAN ?
+			DM_REGION_CLEAN : DM_REGION_NOSYNC);
+	if (!store->dev->read_only)
+		dm_regions_pend_all(store->regions);
+	return 0;
+}
+
+/**
+ * dm_log_store_resume() - read the log and bring it up to date
+ * @store: the store; nothing is being committed
+ * @load: what to do with the bits that are there
+ *
+ * If the device cannot be read or is not understood, all regions are out of sync
+ * and nothing is written. Except for DM_LOG_ALL_CLEAN: then the bits on the
+ * device do not matter, the administrator vouches for the mirror. Of a device
+ * that cannot be read the map counts as uncommitted, so that commits fail.
+ *
+ * Context: process context, may sleep; serialised by the caller. The map is
+ * shared.
+ * Return: 0 if everything was read, written and made durable; -EPROTONOSUPPORT
+ *	for an unknown version; otherwise the device's first error.
+ */
+int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load)
+{
+	int r;
+
+	store->head_stale = true;
+	r = read_log(store, load);
+	if (r) {
+		if (r == -EPROTONOSUPPORT)
+			store->state = DM_LOG_STORE_FOREIGN;
+		else
+			store->state = DM_LOG_STORE_UNREADABLE;
+		store->io_failed = true;
+		dm_regions_fill(store->regions, load == DM_LOG_ALL_CLEAN ?
+				DM_REGION_CLEAN : DM_REGION_NOSYNC);
+		/*
+		 * The device may say "clean" of any region: no mark is durable,
+		 * not even that of a region which is dirty in the map already.
+		 */
+		if (store->state == DM_LOG_STORE_UNREADABLE)
+			dm_regions_pend_all(store->regions);
+		return r;
+	}
+
+	store->state = DM_LOG_STORE_OPEN;
+	if (!store->dev->read_only) {
+		r = commit_with_header(store);
+		if (r)
+			return r;
+	}
+
+	store->io_failed = false;
+	store->flush_failed = false;
+	return 0;
+}
+
+/**
+ * dm_log_store_retry() - try again to read a log that was unreadable
+ * @store: in state DM_LOG_STORE_UNREADABLE
+ *
+ * The map has been without a stable copy since the resume. Once the device can
+ * be read again it may be written, and then gets all that the map says.
+ *
+ * Context: process context, may sleep; serialised by the caller. The map is
+ * shared.
+ * Return: 0, -EPROTONOSUPPORT, or the device's error.
+ */
+int dm_log_store_retry(struct dm_log_store *store)
+{
+	u64 valid;
+	int r;
+
+	r = read_ends(store);
+	if (r)
+		return r;
+
+	if (parse_header(store, &valid) == HEADER_FOREIGN) {
+		store->state = DM_LOG_STORE_FOREIGN;
+		return -EPROTONOSUPPORT;
+	}
+
+	store->state = DM_LOG_STORE_OPEN;
+	if (store->dev->read_only)
+		return 0;
+	dm_regions_pend_all(store->regions);
+	return commit_with_header(store);
+}

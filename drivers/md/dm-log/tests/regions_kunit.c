@@ -1,0 +1,1007 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of the region map: single steps, and random sequences against a
+ * model that keeps one struct for each region and knows nothing of words,
+ * chunks, summaries or locks.
+ */
+
+#include <kunit/test.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "../regions.h"
+
+#define CHUNK	DM_REGIONS_PER_CHUNK
+
+static void exit_regions(void *rg)
+{
+	dm_regions_exit(rg);
+}
+
+static struct dm_regions *new_regions(struct kunit *test, u64 nr,
+				      enum dm_region_state state, bool durable)
+{
+	struct dm_regions *rg = kunit_kzalloc(test, sizeof(*rg), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, rg);
+	KUNIT_ASSERT_EQ(test, dm_regions_init(rg, nr, state, durable), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, exit_regions, rg), 0);
+	return rg;
+}
+
+/* Commit everything; nobody looks at the bits. */
+static void commit_all(struct dm_regions *rg)
+{
+	unsigned long chunk;
+
+	for (chunk = dm_regions_next_pending(rg, 0); chunk < rg->nr_chunks;
+	     chunk = dm_regions_next_pending(rg, chunk)) {
+		unsigned int taken = dm_regions_begin_commit(rg, chunk, 1);
+
+		dm_regions_end_commit(rg, chunk, 1, taken, true);
+	}
+}
+
+static void regions_initial_states(struct kunit *test)
+{
+	static const u64 sizes[] = { 1, 31, 32, 33, 4095, 4096, 4097, 100000 };
+	struct dm_regions *rg;
+	u64 region;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		rg = new_regions(test, sizes[i], DM_REGION_NOSYNC, true);
+		KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 0);
+		KUNIT_EXPECT_EQ(test, dm_regions_state(rg, sizes[i] - 1),
+				DM_REGION_NOSYNC);
+		KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+		KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
+		KUNIT_EXPECT_EQ(test, region, 0);
+
+		rg = new_regions(test, sizes[i], DM_REGION_CLEAN, true);
+		KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), sizes[i]);
+		KUNIT_EXPECT_EQ(test, dm_regions_state(rg, sizes[i] - 1),
+				DM_REGION_CLEAN);
+		KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	}
+}
+
+/* B3: numbers that belong to no region are harmless, wherever they come from. */
+static void regions_out_of_range(struct kunit *test)
+{
+	static const u64 numbers[] = { 100, 101, 128, 4096, U32_MAX, U64_MAX };
+	struct dm_regions *rg = new_regions(test, 100, DM_REGION_CLEAN, true);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+		dm_regions_mark(rg, numbers[i]);
+		dm_regions_clear(rg, numbers[i]);
+		dm_regions_set_sync(rg, numbers[i], false);
+		KUNIT_EXPECT_FALSE(test, dm_regions_in_sync(rg, numbers[i]));
+		KUNIT_EXPECT_FALSE(test, dm_regions_is_clean(rg, numbers[i]));
+	}
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 100);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+}
+
+/* Writing again to a region that is still dirty in the stable copy is free. */
+static void regions_remark_is_free(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10000, DM_REGION_CLEAN, true);
+
+	dm_regions_mark(rg, 5000);
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+	commit_all(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+
+	dm_regions_clear(rg, 5000);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 5000), DM_REGION_IDLE);
+	dm_regions_mark(rg, 5000);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 5000), DM_REGION_DIRTY);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+}
+
+/* A mark that was not committed is not forgotten, whatever happens to the region. */
+static void regions_failed_commit_stays_pending(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10000, DM_REGION_CLEAN, true);
+	unsigned int taken;
+
+	dm_regions_mark(rg, 5000);
+	taken = dm_regions_begin_commit(rg, 0, 2);
+	KUNIT_EXPECT_EQ(test, taken, 1);
+	/* In flight is not durable. */
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+	dm_regions_end_commit(rg, 0, 2, taken, false);
+	/* Nothing is known of either chunk now. */
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 1);
+
+	dm_regions_clear(rg, 5000);
+	dm_regions_mark(rg, 5000);
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+	commit_all(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+}
+
+/* A mark that comes while its chunk is being written needs another write. */
+static void regions_mark_during_commit(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 64, DM_REGION_CLEAN, true);
+	unsigned int taken;
+
+	dm_regions_mark(rg, 1);
+	taken = dm_regions_begin_commit(rg, 0, 1);
+	dm_regions_mark(rg, 2);
+	dm_regions_end_commit(rg, 0, 1, taken, true);
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+	commit_all(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+}
+
+/* Idle, and cleaned only when idle for a whole period. */
+static void regions_cleaning_waits_a_period(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 64, DM_REGION_CLEAN, true);
+
+	dm_regions_mark(rg, 7);
+	commit_all(rg);
+	dm_regions_clear(rg, 7);
+
+	KUNIT_EXPECT_TRUE(test, dm_regions_begin_clean(rg));
+	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, false, false), 0);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+
+	KUNIT_EXPECT_TRUE(test, dm_regions_begin_clean(rg));
+	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, false, false), 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 7), DM_REGION_CLEAN);
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+	KUNIT_EXPECT_FALSE(test, dm_regions_begin_clean(rg));
+}
+
+/*
+ * Contract, part C 2: a region that was written after the flush of the legs began
+ * must not be cleaned by it, even if that write has ended, too.
+ */
+static void regions_no_clean_of_rewritten(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 64, DM_REGION_CLEAN, true);
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		dm_regions_mark(rg, i);
+		dm_regions_clear(rg, i);
+	}
+	dm_regions_begin_clean(rg);
+	/* The legs are being flushed. */
+	dm_regions_mark(rg, 1);
+	dm_regions_clear(rg, 1);
+	dm_regions_mark(rg, 2);
+	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, false), 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 0), DM_REGION_CLEAN);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 1), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 2), DM_REGION_DIRTY);
+}
+
+/* On a busy mirror a clean bit waits for a mark to go with, but not for ever. */
+static void regions_deferred_clean(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 64, DM_REGION_CLEAN, true);
+
+	dm_regions_mark(rg, 7);
+	commit_all(rg);
+	dm_regions_clear(rg, 7);
+	dm_regions_begin_clean(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, true), 1);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	KUNIT_EXPECT_TRUE(test, dm_regions_has_cleaned(rg));
+
+	/* Another mark takes it along ... */
+	dm_regions_mark(rg, 8);
+	commit_all(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_has_cleaned(rg));
+
+	/* ... or the next cleaning commits it ... */
+	dm_regions_clear(rg, 8);
+	dm_regions_begin_clean(rg);
+	dm_regions_end_clean(rg, true, true);
+	dm_regions_begin_clean(rg);
+	dm_regions_end_clean(rg, true, true);
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+	KUNIT_EXPECT_FALSE(test, dm_regions_has_cleaned(rg));
+	commit_all(rg);
+
+	/* ... or whoever is in a hurry. */
+	dm_regions_mark(rg, 9);
+	commit_all(rg);
+	dm_regions_clear(rg, 9);
+	dm_regions_begin_clean(rg);
+	dm_regions_end_clean(rg, true, true);
+	dm_regions_pend_cleaned(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+	KUNIT_EXPECT_FALSE(test, dm_regions_has_cleaned(rg));
+}
+
+/* A region recovered is idle; one given up without being copied stays dirty. */
+static void regions_recovered(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 2, DM_REGION_NOSYNC, true);
+	u64 region;
+
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_clear(rg, region);
+	dm_regions_set_sync(rg, region, true);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 0), DM_REGION_IDLE);
+
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_set_sync(rg, region, true);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 1), DM_REGION_DIRTY);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 2);
+
+	/* Neither was news for the stable copy, which has both dirty. */
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+}
+
+/*
+ * The copy is told of regions, not of chunks: whether marking an idle region again
+ * is news is for its user to find out.
+ */
+static void regions_by_region(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10000, DM_REGION_CLEAN, true);
+
+	rg->by_region = true;
+	dm_regions_mark(rg, 5000);
+	commit_all(rg);
+	dm_regions_mark(rg, 5000);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	dm_regions_clear(rg, 5000);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	dm_regions_mark(rg, 5000);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 1);
+}
+
+/* Recovered by somebody else's choice: idle, whatever it was, unless written to. */
+static void regions_recovered_unasked(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 5000, DM_REGION_CLEAN, true);
+
+	dm_regions_set_sync(rg, 1, false);
+	dm_regions_mark(rg, 2);
+	dm_regions_mark(rg, 3);
+	dm_regions_clear(rg, 3);
+	commit_all(rg);
+
+	dm_regions_recovered(rg, 0);
+	dm_regions_recovered(rg, 1);
+	dm_regions_recovered(rg, 2);
+	dm_regions_recovered(rg, 3);
+	dm_regions_recovered(rg, 4999);
+	dm_regions_recovered(rg, 5000);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 0), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 1), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 2), DM_REGION_DIRTY);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 3), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 4999), DM_REGION_IDLE);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_nosync(rg), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_dirty(rg), 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(rg), 4);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+
+	/* Copied while the legs are flushed: the next flush will do. */
+	dm_regions_begin_clean(rg);
+	dm_regions_recovered(rg, 3);
+	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, false), 3);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 3), DM_REGION_IDLE);
+	dm_regions_begin_clean(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, false), 1);
+	/* Both chunks have news for the copy. */
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 1);
+}
+
+/* Dirty: marked or out of sync; neither idle, nor clean, nor beyond the end. */
+static void regions_dirty_image(struct kunit *test)
+{
+	const u64 nr = CHUNK + 70;
+	struct dm_regions *rg = new_regions(test, nr, DM_REGION_CLEAN, true);
+	u64 *bits = kunit_kzalloc(test, SZ_512, GFP_KERNEL);
+	u64 region;
+
+	KUNIT_ASSERT_NOT_NULL(test, bits);
+	for (region = 0; region < nr; region++) {
+		if (region % 4 == 0)
+			dm_regions_set_sync(rg, region, false);
+		else if (region % 4 < 3)
+			dm_regions_mark(rg, region);
+		if (region % 4 == 2)
+			dm_regions_clear(rg, region);
+	}
+	dm_regions_dirty_image(rg, 0, bits, DM_REGIONS_CHUNK_U64S);
+	for (region = 0; region < DM_REGIONS_CHUNK_U64S; region++)
+		KUNIT_ASSERT_EQ(test, bits[region], 0x3333333333333333);
+
+	memset(bits, 0x6b, SZ_512);
+	dm_regions_dirty_image(rg, 1, bits, 2);
+	KUNIT_EXPECT_EQ(test, bits[0], 0x3333333333333333);
+	KUNIT_EXPECT_EQ(test, bits[1], 0x33);
+	KUNIT_EXPECT_EQ(test, bits[2], 0x6b6b6b6b6b6b6b6b);
+	dm_regions_dirty_image(rg, 1, bits, DM_REGIONS_CHUNK_U64S);
+	KUNIT_EXPECT_EQ(test, bits[1], 0x33);
+	KUNIT_EXPECT_EQ(test, bits[DM_REGIONS_CHUNK_U64S - 1], 0);
+}
+
+/* From wherever one begins, across words and chunks, to the end. */
+static void regions_next_nosync(struct kunit *test)
+{
+	static const u64 failed[] = { 0, 1, 31, 32, CHUNK - 1, 3 * CHUNK + 5 };
+	const u64 nr = 3 * CHUNK + 6;
+	struct dm_regions *rg = new_regions(test, nr, DM_REGION_CLEAN, true);
+	u64 region;
+	int i;
+
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, 0), nr);
+	for (i = 0; i < ARRAY_SIZE(failed); i++)
+		dm_regions_set_sync(rg, failed[i], false);
+	for (i = 0, region = 0; i < ARRAY_SIZE(failed); i++, region++) {
+		region = dm_regions_next_nosync(rg, region);
+		KUNIT_EXPECT_EQ(test, region, failed[i]);
+	}
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, region), nr);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, CHUNK), nr - 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, 33), CHUNK - 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, nr), nr);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, U64_MAX), nr);
+}
+
+/* The copy has forgotten everything: what is not clean is news again. */
+static void regions_pend_unclean(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 5 * CHUNK, DM_REGION_CLEAN, true);
+	u64 bits[DM_REGIONS_CHUNK_U64S];
+	unsigned long chunk;
+
+	/* Whether a chunk is all clean is known once somebody has looked. */
+	for (chunk = 0; chunk < rg->nr_chunks; chunk++)
+		dm_regions_image(rg, chunk, bits, DM_REGIONS_CHUNK_U64S);
+	dm_regions_pend_unclean(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+
+	dm_regions_mark(rg, 0);
+	dm_regions_clear(rg, 0);
+	dm_regions_set_sync(rg, 2 * CHUNK, false);
+	dm_regions_recovered(rg, 4 * CHUNK);
+	commit_all(rg);
+	dm_regions_pend_unclean(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 2);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 3), 4);
+}
+
+/* B15: telling twice must not count twice. */
+static void regions_count_cannot_drift(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10, DM_REGION_NOSYNC, true);
+	int i;
+
+	for (i = 0; i < 5; i++)
+		dm_regions_set_sync(rg, 3, true);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 1);
+	for (i = 0; i < 5; i++)
+		dm_regions_set_sync(rg, 3, false);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 0);
+}
+
+/* B28: once through the map, until told to start again. */
+static void regions_failed_not_offered_again(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 3, DM_REGION_NOSYNC, true);
+	u64 region, expected;
+
+	for (expected = 0; expected < 3; expected++) {
+		KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+		KUNIT_EXPECT_EQ(test, region, expected);
+		dm_regions_set_sync(rg, region, false);
+	}
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 0);
+}
+
+/* After a leg has failed, a write to a region that is out of sync has it recovered. */
+static void regions_awaits_recovery(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10, DM_REGION_CLEAN, false);
+	u64 region;
+
+	dm_regions_restart_resync(rg);
+	dm_regions_set_sync(rg, 2, false);
+	dm_regions_set_sync(rg, 5, false);
+	dm_regions_set_sync(rg, 7, false);
+	/* While the leg is dead the mirror knows what to do with a write. */
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 5));
+
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 1));
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 10));
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, DM_REGIONS_NONE));
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 7));
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 5));
+
+	/* It goes first, and while it is being recovered the mirror keeps the write. */
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 7);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 7));
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 5));
+	dm_regions_clear(rg, 7);
+	dm_regions_set_sync(rg, 7, true);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 5));
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 5);
+
+	/* Nobody asks for the last one, and nothing was skipped for those before. */
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 2);
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_set_sync(rg, 2, true);
+	dm_regions_set_sync(rg, 5, true);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_nosync(rg), 0);
+
+	/* All in sync: the failure is forgotten, and counts again only after the next. */
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 2));
+}
+
+/* A leg that is still dead, or a suspend: no write waits for what will not come. */
+static void regions_awaits_no_more(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 10, DM_REGION_CLEAN, true);
+	u64 region;
+
+	dm_regions_set_sync(rg, 3, false);
+	dm_regions_set_sync(rg, 6, false);
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 6));
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 6);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
+	dm_regions_set_sync(rg, 6, false);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 3));
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 6));
+	/* What was wanted is forgotten: B28, once through the map. */
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 3);
+	dm_regions_set_sync(rg, 3, false);
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 6);
+	dm_regions_set_sync(rg, 6, false);
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
+	dm_regions_await_nothing(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 3));
+
+	/* Without handle_errors a recovery that has failed is called one that has not. */
+	dm_regions_restart_resync(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 3);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 6));
+	dm_regions_set_sync(rg, 3, true);
+	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 6));
+}
+
+/* More regions at once than there is room for: wait, do not forget. */
+static void regions_recovering_limit(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 100, DM_REGION_NOSYNC, true);
+	u64 region;
+	int i;
+
+	for (i = 0; i < DM_REGIONS_MAX_RECOVERING; i++)
+		KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_set_sync(rg, 2, true);
+	KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, DM_REGIONS_MAX_RECOVERING);
+}
+
+static void regions_image_and_load(struct kunit *test)
+{
+	const u64 nr = CHUNK + 70;
+	struct dm_regions *rg = new_regions(test, nr, DM_REGION_NOSYNC, true);
+	u64 *in = kunit_kzalloc(test, SZ_512, GFP_KERNEL);
+	u64 *out = kunit_kzalloc(test, SZ_512, GFP_KERNEL);
+	u64 region;
+
+	KUNIT_ASSERT_NOT_NULL(test, in);
+	KUNIT_ASSERT_NOT_NULL(test, out);
+
+	get_random_bytes(in, SZ_512);
+	dm_regions_load(rg, 0, in);
+	dm_regions_image(rg, 0, out, DM_REGIONS_CHUNK_U64S);
+	KUNIT_EXPECT_MEMEQ(test, in, out, SZ_512);
+	for (region = 0; region < CHUNK; region++)
+		KUNIT_ASSERT_EQ(test, dm_regions_state(rg, region),
+				in[region / 64] >> region % 64 & 1 ?
+				DM_REGION_CLEAN : DM_REGION_NOSYNC);
+
+	/* The last chunk is partly padding: ignored on the way in, 0 on the way out. */
+	memset(in, 0xff, SZ_512);
+	dm_regions_load(rg, 1, in);
+	memset(in, 0, SZ_512);
+	in[0] = U64_MAX;
+	in[1] = BIT_ULL(70 - 64) - 1;
+	dm_regions_image(rg, 1, out, DM_REGIONS_CHUNK_U64S);
+	KUNIT_EXPECT_MEMEQ(test, in, out, SZ_512);
+}
+
+/*
+ * B9: the only region out of sync is the last of more than 2^31. Sparse memory
+ * would do; what we have is 2 bits each.
+ */
+static void regions_beyond_2_31(struct kunit *test)
+{
+	const u64 nr = BIT_ULL(31) + 5000;
+	struct dm_regions *rg = kunit_kzalloc(test, sizeof(*rg), GFP_KERNEL);
+	u64 region;
+
+	KUNIT_ASSERT_NOT_NULL(test, rg);
+	if (totalram_pages() < SZ_1G / PAGE_SIZE * 3 / 4)
+		kunit_skip(test, "needs 768 MiB of memory");
+	if (dm_regions_init(rg, nr, DM_REGION_CLEAN, true))
+		kunit_skip(test, "no memory for 2^31 regions");
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, exit_regions, rg), 0);
+
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), nr);
+	dm_regions_set_sync(rg, nr - 1, false);
+	dm_regions_set_sync(rg, nr - 3, false);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), nr - 2);
+	KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, nr - 3);
+	KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, nr - 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), rg->nr_chunks - 1);
+}
+
+/*
+ * The model. "Unflushed" is what the map cannot see: data of ended writes that
+ * the legs may still lose. "Stable" is the clean bit in the stable copy.
+ */
+struct model_region {
+	bool in_sync;
+	bool marked;
+	bool unflushed;
+	bool stable;
+	bool recovering;
+	bool cleared;
+	bool touched;	/* since the flush of the legs began */
+};
+
+struct model {
+	struct kunit *test;
+	struct dm_regions *rg;
+	struct model_region *region;
+	u64 nr;
+	u64 cursor;
+	u64 recovering;
+	struct rnd_state rnd;
+};
+
+static u32 pick(struct model *m, u32 limit)
+{
+	return prandom_u32_state(&m->rnd) % limit;
+}
+
+/* Half the time in a small hot set, and often at the borders of chunks. */
+static u64 pick_region(struct model *m)
+{
+	switch (pick(m, 4)) {
+	case 0:
+		return pick(m, min_t(u64, m->nr, 8));
+	case 1:
+		return min_t(u64, m->nr - 1, CHUNK - 2 + pick(m, 4));
+	default:
+		return pick(m, m->nr);
+	}
+}
+
+static void model_mark(struct model *m, u64 r)
+{
+	enum dm_region_state before = dm_regions_state(m->rg, r);
+
+	dm_regions_mark(m->rg, r);
+	if (before == DM_REGION_CLEAN ||
+	    (before == DM_REGION_IDLE && m->rg->by_region))
+		KUNIT_ASSERT_EQ(m->test, dm_regions_next_pending(m->rg, r / CHUNK),
+				r / CHUNK);
+	if (m->region[r].in_sync)
+		m->region[r].marked = true;
+	m->region[r].touched = true;
+}
+
+static void model_clear(struct model *m, u64 r)
+{
+	struct model_region *mr = &m->region[r];
+
+	dm_regions_clear(m->rg, r);
+	if (mr->marked) {
+		mr->marked = false;
+		mr->unflushed = true;
+		mr->touched = true;
+	} else if (!mr->in_sync && mr->recovering) {
+		mr->cleared = true;
+	}
+}
+
+static void model_set_sync(struct model *m, u64 r, bool in_sync)
+{
+	struct model_region *mr = &m->region[r];
+
+	dm_regions_set_sync(m->rg, r, in_sync);
+	if (in_sync && !mr->in_sync) {
+		mr->in_sync = true;
+		mr->touched = true;
+		if (mr->recovering && mr->cleared)
+			mr->unflushed = true;
+		else
+			mr->marked = true;
+	} else if (!in_sync) {
+		mr->in_sync = false;
+		mr->marked = false;
+	}
+	if (mr->recovering)
+		m->recovering--;
+	mr->recovering = false;
+	mr->cleared = false;
+}
+
+static void model_next_resync(struct model *m)
+{
+	u64 expected, got;
+	bool found;
+
+	for (expected = m->cursor; expected < m->nr; expected++)
+		if (!m->region[expected].in_sync && !m->region[expected].recovering)
+			break;
+
+	found = dm_regions_next_resync(m->rg, &got);
+	if (m->recovering == DM_REGIONS_MAX_RECOVERING) {
+		KUNIT_ASSERT_FALSE(m->test, found);
+		return;
+	}
+	KUNIT_ASSERT_EQ(m->test, found, expected < m->nr);
+	/* Having found nothing the map need not look again before a restart. */
+	m->cursor = expected < m->nr ? expected + 1 : m->nr;
+	if (found) {
+		KUNIT_ASSERT_EQ(m->test, got, expected);
+		m->region[got].recovering = true;
+		m->recovering++;
+	}
+}
+
+static void model_restart(struct model *m)
+{
+	u64 r;
+
+	dm_regions_restart_resync(m->rg);
+	for (r = 0; r < m->nr; r++) {
+		m->region[r].recovering = false;
+		m->region[r].cleared = false;
+	}
+	m->cursor = 0;
+	m->recovering = 0;
+}
+
+/* Commit what is pending, chunk by chunk; writes may fail, and then write or not. */
+static void model_commit(struct model *m)
+{
+	u64 bits[DM_REGIONS_CHUNK_U64S];
+	unsigned long chunk;
+	u64 r;
+
+	for (chunk = dm_regions_next_pending(m->rg, 0); chunk < m->rg->nr_chunks;
+	     chunk = dm_regions_next_pending(m->rg, chunk + 1)) {
+		unsigned int taken = dm_regions_begin_commit(m->rg, chunk, 1);
+		bool fail = !pick(m, 8);
+
+		dm_regions_image(m->rg, chunk, bits, DM_REGIONS_CHUNK_U64S);
+		if (!pick(m, 4))
+			model_mark(m, pick_region(m));
+		for (r = chunk * CHUNK; r < min(m->nr, (chunk + 1) * CHUNK); r++)
+			if (!fail || pick(m, 2))
+				m->region[r].stable =
+					bits[r % CHUNK / 64] >> r % 64 & 1;
+		dm_regions_end_commit(m->rg, chunk, 1, taken, !fail);
+	}
+}
+
+static void model_clean(struct model *m)
+{
+	int i, nr = pick(m, 6);
+	u64 r;
+
+	for (r = 0; r < m->nr; r++)
+		m->region[r].touched = false;
+	dm_regions_begin_clean(m->rg);
+	for (i = 0; i < nr; i++) {
+		model_mark(m, pick_region(m));
+		model_clear(m, pick_region(m));
+	}
+	if (!pick(m, 4))
+		return;		/* the legs could not be flushed */
+	for (r = 0; r < m->nr; r++)
+		if (!m->region[r].touched)
+			m->region[r].unflushed = false;
+	dm_regions_end_clean(m->rg, pick(m, 2), pick(m, 2));
+}
+
+/* Somebody else has chosen the region, and knows that the stable copy has it dirty. */
+static void model_recovered(struct model *m, u64 r)
+{
+	struct model_region *mr = &m->region[r];
+
+	if (mr->recovering || mr->stable)
+		return;
+	dm_regions_recovered(m->rg, r);
+	mr->in_sync = true;
+	if (!mr->marked) {
+		mr->unflushed = true;
+		mr->touched = true;
+	}
+}
+
+/* After this a commit leaves nothing out. */
+static void model_forget(struct model *m)
+{
+	u64 r;
+
+	dm_regions_pend_unclean(m->rg);
+	for (r = 0; r < m->nr; r++) {
+		unsigned long chunk = r / CHUNK;
+
+		if (dm_regions_state(m->rg, r) != DM_REGION_CLEAN &&
+		    dm_regions_next_pending(m->rg, chunk) != chunk)
+			KUNIT_FAIL(m->test, "region %llu: not pending\n", r);
+	}
+}
+
+static void model_check_images(struct model *m)
+{
+	unsigned long chunk = pick(m, m->rg->nr_chunks);
+	u64 bits[DM_REGIONS_CHUNK_U64S];
+	u64 r, first = chunk * CHUNK, end = min(m->nr, first + CHUNK);
+	u64 next = dm_regions_next_nosync(m->rg, first);
+
+	dm_regions_dirty_image(m->rg, chunk, bits, DM_REGIONS_CHUNK_U64S);
+	for (r = first; r < first + CHUNK; r++) {
+		bool dirty = r < end && (!m->region[r].in_sync || m->region[r].marked);
+
+		if ((bits[r % CHUNK / 64] >> r % 64 & 1) != dirty)
+			KUNIT_FAIL(m->test, "region %llu: dirty image is not %d\n", r,
+				   dirty);
+		if (r < end && !m->region[r].in_sync && r < next)
+			KUNIT_FAIL(m->test, "region %llu is out of sync, next is %llu\n",
+				   r, next);
+	}
+	if (next < m->nr && m->region[next].in_sync)
+		KUNIT_FAIL(m->test, "region %llu is not out of sync\n", next);
+}
+
+static void model_check(struct model *m)
+{
+	u64 r, in_sync = 0, dirty = 0, idle = 0;
+	bool committed = !dm_regions_uncommitted(m->rg);
+
+	for (r = 0; r < m->nr; r++) {
+		enum dm_region_state state = dm_regions_state(m->rg, r);
+		const struct model_region *mr = &m->region[r];
+		bool safe = mr->in_sync && !mr->marked && !mr->unflushed;
+		bool dirty_now = state == DM_REGION_DIRTY;
+
+		in_sync += mr->in_sync;
+		dirty += state == DM_REGION_DIRTY;
+		idle += state == DM_REGION_IDLE;
+
+		if (dm_regions_in_sync(m->rg, r) != mr->in_sync ||
+		    dirty_now != (mr->in_sync && mr->marked) ||
+		    (state == DM_REGION_CLEAN && !safe) ||
+		    /* The crash rule. */
+		    (mr->stable && !safe && committed))
+			KUNIT_FAIL(m->test, "region %llu: state %d, model %d%d%d%d, committed %d\n",
+				   r, state, mr->in_sync, mr->marked,
+				   mr->unflushed, mr->stable, committed);
+	}
+	KUNIT_ASSERT_EQ(m->test, dm_regions_sync_count(m->rg), in_sync);
+	KUNIT_ASSERT_EQ(m->test, dm_regions_nr_dirty(m->rg), dirty);
+	KUNIT_ASSERT_EQ(m->test, dm_regions_nr_idle(m->rg), idle);
+}
+
+static void model_step(struct model *m)
+{
+	u64 r = pick_region(m);
+
+	switch (pick(m, 18)) {
+	case 0 ... 4:
+		model_mark(m, r);
+		break;
+	case 5 ... 8:
+		model_clear(m, r);
+		break;
+	case 9:
+		model_set_sync(m, r, false);
+		break;
+	case 10:
+		model_set_sync(m, r, true);
+		break;
+	case 11:
+		model_next_resync(m);
+		break;
+	case 12:
+		for (r = 0; r < m->nr && !m->region[r].recovering; r++)
+			;
+		if (r < m->nr) {
+			model_clear(m, r);
+			model_set_sync(m, r, true);
+		}
+		break;
+	case 13:
+		model_commit(m);
+		break;
+	case 14:
+		model_clean(m);
+		break;
+	case 15:
+		if (!pick(m, 8))
+			model_restart(m);
+		break;
+	case 16:
+		model_recovered(m, r);
+		break;
+	case 17:
+		if (!pick(m, 8))
+			model_forget(m);
+		else
+			model_check_images(m);
+		break;
+	}
+}
+
+static void regions_random(struct kunit *test)
+{
+	static const u64 sizes[] = { 1, 40, CHUNK, CHUNK + 1, 2 * CHUNK + 77,
+				      40000 };
+	struct model m = { .test = test };
+	u64 seed = get_random_u64(), r;
+	int i, step;
+
+	kunit_info(test, "seed 0x%llx\n", seed);
+	prandom_seed_state(&m.rnd, seed);
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		m.nr = sizes[i];
+		m.cursor = 0;
+		m.recovering = 0;
+		m.rg = new_regions(test, m.nr, i & 1 ? DM_REGION_CLEAN :
+				   DM_REGION_NOSYNC, true);
+		m.rg->by_region = i % 3 == 0;
+		m.region = kvcalloc(m.nr, sizeof(*m.region), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, m.region);
+		for (r = 0; r < m.nr; r++) {
+			m.region[r].in_sync = i & 1;
+			m.region[r].stable = i & 1;
+		}
+
+		for (step = 0; step < 3000; step++) {
+			model_step(&m);
+			model_check(&m);
+			if (test->status == KUNIT_FAILURE)
+				break;
+		}
+
+		/* Left alone, everything that is in sync becomes clean. */
+		for (r = 0; r < m.nr; r++)
+			model_clear(&m, r);
+		for (step = 0; step < 2; step++) {
+			dm_regions_begin_clean(m.rg);
+			dm_regions_end_clean(m.rg, false, false);
+		}
+		KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(m.rg), 0);
+		KUNIT_EXPECT_EQ(test, dm_regions_nr_dirty(m.rg), 0);
+		kvfree(m.region);
+	}
+}
+
+/* The worker and one other thread at the same time: no update may be lost. */
+#define RACE_REGIONS	(2 * CHUNK)
+
+static int race_worker(void *data)
+{
+	struct dm_regions *rg = data;
+	struct rnd_state rnd;
+	u64 r;
+
+	prandom_seed_state(&rnd, 1);
+	while (!kthread_should_stop()) {
+		r = prandom_u32_state(&rnd) % RACE_REGIONS;
+		dm_regions_mark(rg, r);
+		if (!(r % 16))
+			dm_regions_set_sync(rg, r, false);
+		dm_regions_clear(rg, r);
+		if (!(r % 64))
+			cond_resched();
+	}
+	return 0;
+}
+
+static void regions_two_threads(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, RACE_REGIONS, DM_REGION_CLEAN, true);
+	struct task_struct *worker = kthread_run(race_worker, rg, "dm-log-race");
+	u64 r, in_sync = 0, idle = 0;
+	int i;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(worker));
+	get_task_struct(worker);
+	for (i = 0; i < 300; i++) {
+		dm_regions_share(rg);
+		dm_regions_begin_clean(rg);
+		cond_resched();
+		dm_regions_end_clean(rg, true, false);
+		commit_all(rg);
+		dm_regions_unshare(rg);
+		cond_resched();
+	}
+	kthread_stop(worker);
+	put_task_struct(worker);
+
+	for (r = 0; r < RACE_REGIONS; r++) {
+		in_sync += dm_regions_in_sync(rg, r);
+		idle += dm_regions_state(rg, r) == DM_REGION_IDLE;
+	}
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), in_sync);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(rg), idle);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_dirty(rg), 0);
+}
+
+static struct kunit_case dm_log_regions_cases[] = {
+	KUNIT_CASE(regions_initial_states),
+	KUNIT_CASE(regions_out_of_range),
+	KUNIT_CASE(regions_remark_is_free),
+	KUNIT_CASE(regions_failed_commit_stays_pending),
+	KUNIT_CASE(regions_mark_during_commit),
+	KUNIT_CASE(regions_cleaning_waits_a_period),
+	KUNIT_CASE(regions_no_clean_of_rewritten),
+	KUNIT_CASE(regions_deferred_clean),
+	KUNIT_CASE(regions_recovered),
+	KUNIT_CASE(regions_by_region),
+	KUNIT_CASE(regions_recovered_unasked),
+	KUNIT_CASE(regions_dirty_image),
+	KUNIT_CASE(regions_next_nosync),
+	KUNIT_CASE(regions_pend_unclean),
+	KUNIT_CASE(regions_count_cannot_drift),
+	KUNIT_CASE(regions_failed_not_offered_again),
+	KUNIT_CASE(regions_awaits_recovery),
+	KUNIT_CASE(regions_awaits_no_more),
+	KUNIT_CASE(regions_recovering_limit),
+	KUNIT_CASE(regions_image_and_load),
+	KUNIT_CASE_SLOW(regions_beyond_2_31),
+	KUNIT_CASE_SLOW(regions_random),
+	KUNIT_CASE(regions_two_threads),
+	{}
+};
+
+static struct kunit_suite dm_log_regions_suite = {
+	.name = "dm_log_regions",
+	.test_cases = dm_log_regions_cases,
+};
+
+kunit_test_suite(dm_log_regions_suite);

@@ -1,0 +1,1968 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of the userspace log: the whole type, through its operations, with
+ * a daemon that is a part of the test. What the daemon is asked is compared as a
+ * string with a letter for each request, see fake-daemon.c. "B" numbers are
+ * points of the contract at which the stock library is wrong.
+ */
+
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/delay.h>
+#include <linux/dm-dirty-log.h>
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include "../private.h"
+#include "fake-daemon.h"
+
+#define NR		FAKE_REGIONS
+#define LEN		"10240000"	/* NR regions of 1024 sectors */
+#define WORDS		"LVM-uuid clustered-disk 253:4 1024"
+
+static int us_test_init(struct kunit *test)
+{
+	return dm_log_fake_mirror_init(test, sizeof(struct dm_log_fake_mirror));
+}
+
+static void us_test_exit(struct kunit *test)
+{
+	dm_log_fake_mirror_exit(test->priv);
+}
+
+static void forget_trace(struct dm_log_fake_daemon *daemon)
+{
+	memset(daemon->trace, 0, sizeof(daemon->trace));
+	daemon->traced = 0;
+	daemon->lost_trace = 0;
+}
+
+/* What has been asked since the last time? */
+static void expect_trace_at(struct dm_log_fake_mirror *fm, const char *expected, int line)
+{
+	KUNIT_EXPECT_STREQ_MSG(fm->test, fm->daemon.trace, expected, "line %d", line);
+	KUNIT_EXPECT_EQ(fm->test, fm->daemon.lost_trace, 0);
+	forget_trace(&fm->daemon);
+}
+
+#define expect_trace(fm, expected)	expect_trace_at(fm, expected, __LINE__)
+
+static void create_log(struct dm_log_fake_mirror *fm, const char *words)
+{
+	KUNIT_ASSERT_TRUE(fm->test, dm_log_fake_create(fm, words));
+}
+
+static int resume_log(struct dm_log_fake_mirror *fm)
+{
+	return fm->log->type->resume(fm->log);
+}
+
+static int suspend_log(struct dm_log_fake_mirror *fm)
+{
+	fm->log->type->presuspend(fm->log);
+	return fm->log->type->postsuspend(fm->log);
+}
+
+/* Created and resumed, and nothing to be seen of it. */
+static struct dm_log_fake_mirror *start(struct kunit *test, const char *words)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+
+	create_log(fm, words);
+	KUNIT_ASSERT_EQ(test, resume_log(fm), 0);
+	forget_trace(&fm->daemon);
+	return fm;
+}
+
+static void mark(struct dm_log_fake_mirror *fm, u64 region)
+{
+	fm->log->type->mark_region(fm->log, region);
+}
+
+static void clear(struct dm_log_fake_mirror *fm, u64 region)
+{
+	fm->log->type->clear_region(fm->log, region);
+}
+
+static int flush(struct dm_log_fake_mirror *fm)
+{
+	return fm->log->type->flush(fm->log);
+}
+
+static void set_sync(struct dm_log_fake_mirror *fm, u64 region, int in_sync)
+{
+	fm->log->type->set_region_sync(fm->log, region, in_sync);
+}
+
+static int in_sync(struct dm_log_fake_mirror *fm, u64 region)
+{
+	return fm->log->type->in_sync(fm->log, region, 1);
+}
+
+static int in_sync_now(struct dm_log_fake_mirror *fm, u64 region)
+{
+	return fm->log->type->in_sync(fm->log, region, 0);
+}
+
+static int busy(struct dm_log_fake_mirror *fm, u64 region)
+{
+	return fm->log->type->is_remote_recovering(fm->log, region);
+}
+
+static u64 sync_count(struct dm_log_fake_mirror *fm)
+{
+	return fm->log->type->get_sync_count(fm->log);
+}
+
+static int resync_work(struct dm_log_fake_mirror *fm, region_t *region)
+{
+	return fm->log->type->get_resync_work(fm->log, region);
+}
+
+static void run_cleaner(struct dm_log_fake_mirror *fm, int times)
+{
+	while (times--)
+		dm_log_run_cleaner(fm->log);
+}
+
+static void mark_some(struct dm_log_fake_mirror *fm, u64 first, u64 nr)
+{
+	u64 region;
+
+	for (region = first; region < first + nr; region++)
+		mark(fm, region);
+}
+
+static void clear_some(struct dm_log_fake_mirror *fm, u64 first, u64 nr)
+{
+	u64 region;
+
+	for (region = first; region < first + nr; region++)
+		clear(fm, region);
+}
+
+/* The daemon has confirmed that mark. */
+static bool held(struct dm_log_fake_mirror *fm, u64 region)
+{
+	return test_bit(region, fm->daemon.durable);
+}
+
+static u64 nr_held(struct dm_log_fake_mirror *fm)
+{
+	return bitmap_weight(fm->daemon.durable, NR);
+}
+
+static const char *status(struct dm_log_fake_mirror *fm, status_type_t type,
+			  unsigned int maxlen)
+{
+	char *buf = kunit_kzalloc(fm->test, maxlen + 1, GFP_KERNEL);
+	int len;
+
+	KUNIT_ASSERT_NOT_NULL(fm->test, buf);
+	memset(buf, 'x', maxlen + 1);
+	len = fm->log->type->status(fm->log, type, buf, maxlen);
+	KUNIT_EXPECT_EQ(fm->test, len, strlen(buf));
+	/* B30: not beyond what the caller has room for. */
+	KUNIT_EXPECT_EQ(fm->test, buf[maxlen], 'x');
+	return buf;
+}
+
+/*
+ * Create and destroy
+ */
+
+/* Contract A4: the words, and what becomes of them. */
+static void us_arguments(struct kunit *test)
+{
+	static const struct {
+		const char *words;
+		const char *table;
+		const char *ctr;
+	} rows[] = {
+		{ "u core 1024", "3 u core 1024 ", "core 1024" },
+		{ "u x y", "3 u x y ", "x y" },
+		{ "u clustered-disk 253:4 1024 nosync",
+		  "5 u clustered-disk 253:4 1024 nosync ",
+		  "clustered-disk 253:4 1024 nosync" },
+		{ "u integrated_flush core", "3 u integrated_flush core ", "core" },
+		{ "u Integrated_FLUSH core 1024",
+		  "4 u integrated_flush core 1024 ", "core 1024" },
+		{ "u insync_cache core 1024", "4 u insync_cache core 1024 ",
+		  "core 1024" },
+		{ "u integrated_flush insync_cache disk 253:4 1024",
+		  "6 u integrated_flush insync_cache disk 253:4 1024 ",
+		  "disk 253:4 1024" },
+		/* Only at their places they are ours. */
+		{ "u core integrated_flush", "3 u core integrated_flush ",
+		  "core integrated_flush" },
+		{ "u core insync_cache", "3 u core insync_cache ",
+		  "core insync_cache" },
+		{ "u clustered-core insync_cache",
+		  "3 u clustered-core insync_cache ",
+		  "clustered-core insync_cache" },
+	};
+	struct dm_log_fake_mirror *fm = test->priv;
+	char expected[FAKE_STRING];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		create_log(fm, rows[i].words);
+		snprintf(expected, sizeof(expected), "userspace %s", rows[i].table);
+		KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_TABLE, FAKE_STRING),
+				   expected);
+		snprintf(expected, sizeof(expected), LEN " %s", rows[i].ctr);
+		KUNIT_EXPECT_STREQ(test, fm->daemon.ctr, expected);
+		dm_log_fake_destroy(fm);
+		KUNIT_EXPECT_FALSE(test, fm->daemon.known);
+	}
+}
+
+/* No daemon is asked about a line that is wrong in itself. */
+static void us_bad_arguments(struct kunit *test)
+{
+	static const char * const rows[] = {
+		"", "u", "u core", "u integrated_flush", "u insync_cache",
+		"u integrated_flush insync_cache",
+		/* Other nodes would not tell what they do. */
+		"u insync_cache clustered-disk 253:4 1024",
+		"u integrated_flush insync_cache clustered-core 1024",
+	};
+	struct dm_log_fake_mirror *fm = test->priv;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_FALSE_MSG(test, dm_log_fake_create(fm, rows[i]), "%s",
+				       rows[i]);
+	expect_trace(fm, "");
+}
+
+/* 128 characters of uuid, 332 of arguments, and not one more. */
+static void us_longest_arguments(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+	char words[FAKE_STRING];
+	int i, prefix = strlen(LEN " ");
+
+	for (i = 0; i < 2; i++) {
+		memset(words, 'u', 128 + i);
+		strscpy(words + 128 + i, " core 1024", 16);
+		KUNIT_EXPECT_EQ(test, dm_log_fake_create(fm, words), !i);
+		dm_log_fake_destroy(fm);
+	}
+	expect_trace(fm, "CSD");
+
+	for (i = 0; i < 2; i++) {
+		strscpy(words, "u a ", sizeof(words));
+		memset(words + 4, 'w', 332 - prefix - 2 + i);
+		words[4 + 332 - prefix - 2 + i] = '\0';
+		KUNIT_EXPECT_EQ(test, dm_log_fake_create(fm, words), !i);
+		KUNIT_EXPECT_EQ(test, strlen(fm->daemon.ctr), 332);
+		dm_log_fake_destroy(fm);
+	}
+	expect_trace(fm, "CSD");
+}
+
+/* Contract A4: exactly this, in this order. */
+static void us_create_traffic(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+	region_t region = 77;
+
+	create_log(fm, WORDS);
+	expect_trace(fm, "CS");
+	KUNIT_EXPECT_STREQ(test, fm->daemon.ctr,
+			   LEN " clustered-disk 253:4 1024");
+	KUNIT_EXPECT_EQ(test, fm->log->type->get_region_size(fm->log), 1024);
+
+	/* The worker runs before the first resume. */
+	__clear_bit(3, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
+	expect_trace(fm, "N");
+
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	expect_trace(fm, "R");
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	KUNIT_EXPECT_EQ(test, region, 77);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "W");
+
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	expect_trace(fm, "PO");
+	dm_log_fake_destroy(fm);
+	expect_trace(fm, "D");
+}
+
+/* A log that was never resumed: no resume, no legs, no marks. */
+static void us_never_resumed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+
+	create_log(fm, WORDS);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	expect_trace(fm, "PO");
+	dm_log_fake_destroy(fm);
+	expect_trace(fm, "D");
+}
+
+static void us_no_daemon(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+	unsigned long begin = jiffies;
+
+	fm->daemon.dead = true;
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_create(fm, WORDS));
+	expect_trace(fm, "");
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + 5 * HZ));
+}
+
+/* B8, B32, B34: whatever the daemon says while the log is made. */
+static void us_failing_constructor(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		const char *traffic;
+		u32 fail;
+		s32 error;
+		u32 odd;
+		size_t odd_size;
+		u64 odd_reply;
+		const char *device;
+		size_t device_size;
+		u64 region_sectors;
+	} rows[] = {
+		{ "refused", "C", .fail = DM_ULOG_CTR, .error = -EINVAL },
+		{ "refused with a positive error", "C", .fail = DM_ULOG_CTR,
+		  .error = ENODEV },
+		/* The daemon has the log, and will have it for ever. */
+		{ "a device's name without a NUL", "CSD", .device = "/dev/a",
+		  .device_size = 6 },
+		{ "a device's name with a NUL inside", "CSD", .device = "/dev/a\0b",
+		  .device_size = 9 },
+		{ "a device that is not there", "CSD", .device = "/dev/nonexistent",
+		  .device_size = 17 },
+		{ "a device's name that is too long", "CD",
+		  .device_size = 129 },
+		{ "no region size", "CSD", .fail = DM_ULOG_GET_REGION_SIZE,
+		  .error = -EIO },
+		{ "an empty region size", "CSD", .odd = DM_ULOG_GET_REGION_SIZE },
+		{ "a short region size", "CSD", .odd = DM_ULOG_GET_REGION_SIZE,
+		  .odd_size = 4, .odd_reply = 0x0000040000000400 },
+		{ "a long region size", "CSD", .odd = DM_ULOG_GET_REGION_SIZE,
+		  .odd_size = 16, .odd_reply = 1024 },
+		{ "region size 0", "CSD", .odd = DM_ULOG_GET_REGION_SIZE,
+		  .odd_size = 8 },
+		{ "region size 1", "CSD", .region_sectors = 1 },
+		{ "region size 3000", "CSD", .region_sectors = 3000 },
+		{ "region size 2^32", "CSD", .region_sectors = BIT_ULL(32) },
+		{ "region size 2^32 + 1024", "CSD",
+		  .region_sectors = BIT_ULL(32) + 1024 },
+		{ "region size 2^63", "CSD", .region_sectors = BIT_ULL(63) },
+		{ "a region larger than the target", "CSD",
+		  .region_sectors = BIT_ULL(24) },
+	};
+	struct dm_log_fake_mirror *fm = test->priv;
+	struct dm_log_fake_daemon *daemon = &fm->daemon;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		daemon->error = rows[i].error;
+		daemon->fail[rows[i].fail] = rows[i].fail != 0;
+		daemon->odd[rows[i].odd] = rows[i].odd != 0;
+		daemon->odd_size = rows[i].odd_size;
+		daemon->odd_reply[0] = rows[i].odd_reply;
+		daemon->region_sectors = rows[i].region_sectors ?: 1024;
+		daemon->ctr_reply_size = rows[i].device_size;
+		if (rows[i].device)
+			memcpy(daemon->ctr_reply, rows[i].device, rows[i].device_size);
+
+		KUNIT_EXPECT_FALSE_MSG(test, dm_log_fake_create(fm, WORDS), "%s",
+				       rows[i].what);
+		KUNIT_EXPECT_EQ_MSG(test, strcmp(daemon->trace, rows[i].traffic), 0,
+				    "%s: %s", rows[i].what, daemon->trace);
+		KUNIT_EXPECT_FALSE_MSG(test, daemon->known, "%s", rows[i].what);
+		dm_log_fake_destroy(fm);
+		dm_log_fake_forgive(daemon);
+		daemon->known = false;
+		forget_trace(daemon);
+	}
+}
+
+/* The answer to CTR is lost, and then the daemon has the log already. */
+static void us_ctr_answer_lost(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+
+	fm->daemon.mute[DM_ULOG_CTR] = 1;
+	create_log(fm, WORDS);
+	expect_trace(fm, "CCDCS");
+	KUNIT_EXPECT_TRUE(test, fm->daemon.known);
+}
+
+/* B32: nobody knows whether the daemon has the log: it is told to forget it. */
+static void us_ctr_never_answered(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+
+	fm->daemon.mute[DM_ULOG_CTR] = 4;
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_create(fm, WORDS));
+	KUNIT_EXPECT_FALSE(test, fm->daemon.known);
+}
+
+/*
+ * Marks and clears
+ */
+
+/* Nothing is said twice. */
+static void us_marks(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	mark(fm, 5);
+	expect_trace(fm, "");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 1);
+
+	/* Contract C3: a hot set costs nothing. */
+	for (i = 0; i < 100; i++) {
+		clear(fm, 5);
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		mark(fm, 5);
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	}
+	expect_trace(fm, "");
+
+	/* Its neighbour is news, it is not. */
+	mark(fm, 6);
+	clear(fm, 5);
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_EQ(test, fm->daemon.nr_regions[DM_ULOG_MARK_REGION], 2);
+}
+
+/* In groups of 32, one FLUSH for many; chunks have 4096 regions. */
+static void us_mark_groups(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 4090, 70);
+	mark(fm, NR - 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MMMF");
+	KUNIT_EXPECT_EQ(test, fm->daemon.largest, 32);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 71);
+
+	/* More than a batch. */
+	mark_some(fm, 0, 3000);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 3071);
+	KUNIT_EXPECT_EQ(test, fm->daemon.nr_regions[DM_ULOG_MARK_REGION], 3071);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "");
+}
+
+/* Contract A4: the marks travel with FLUSH. */
+static void us_integrated_flush(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, "u integrated_flush core 1024");
+
+	mark_some(fm, 100, 40);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "FF");
+	KUNIT_EXPECT_EQ(test, fm->daemon.nr_regions[DM_ULOG_FLUSH], 40);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 40);
+	clear_some(fm, 100, 40);
+	run_cleaner(fm, 2);
+	expect_trace(fm, "||XXF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+}
+
+/* Lazily, in groups, after a flush of the legs, and committed. */
+static void us_lazy_clear(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 70);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MMMF");
+	clear_some(fm, 0, 70);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "");
+	/* Idle, but not for a whole period. */
+	run_cleaner(fm, 1);
+	expect_trace(fm, "|");
+	run_cleaner(fm, 1);
+	expect_trace(fm, "|XXXF");
+	KUNIT_EXPECT_EQ(test, fm->daemon.largest, 32);
+	KUNIT_EXPECT_EQ(test, fm->daemon.nr_regions[DM_ULOG_CLEAR_REGION], 70);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+	run_cleaner(fm, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "");
+}
+
+/* More clears than are sent before the worker gets a chance. */
+static void us_many_clears(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 3000, 2000);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear_some(fm, 3000, 2000);
+	run_cleaner(fm, 2);
+	KUNIT_EXPECT_EQ(test, fm->daemon.nr_regions[DM_ULOG_CLEAR_REGION], 2000);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+}
+
+/* clean_delay_ms=0: in every pass. */
+static void us_clear_at_once(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	dm_log_clean_delay_ms = 0;
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF|XF");
+}
+
+/* B7: the legs could not be flushed: nothing is clean, until they can. */
+static void us_leg_flush_fails(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	forget_trace(&fm->daemon);
+	fm->fail_leg_flushes = 2;
+	run_cleaner(fm, 2);
+	expect_trace(fm, "||");
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	run_cleaner(fm, 2);
+	expect_trace(fm, "|XF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+}
+
+static void write_5_and_6(struct dm_log_fake_mirror *fm)
+{
+	fm->in_leg_flush = NULL;
+	mark(fm, 5);
+	mark(fm, 6);
+	KUNIT_EXPECT_EQ(fm->test, flush(fm), 0);
+	clear(fm, 6);
+}
+
+/* Contract C2: written while the legs are flushed, so not cleared after it. */
+static void us_mark_during_leg_flush(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 4, 4);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear_some(fm, 4, 4);
+	run_cleaner(fm, 1);
+	forget_trace(&fm->daemon);
+	fm->in_leg_flush = write_5_and_6;
+	run_cleaner(fm, 1);
+	expect_trace(fm, "|XF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 2);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	KUNIT_EXPECT_TRUE(test, held(fm, 6));
+}
+
+static void mark_5_in_clear(struct dm_log_fake_mirror *fm, u64 region)
+{
+	mark(fm, 5);
+}
+
+/* Written while the CLEAR is under way: the next flush sends the mark again. */
+static void us_mark_during_clear(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	run_cleaner(fm, 1);
+	forget_trace(&fm->daemon);
+	fm->on_clear = mark_5_in_clear;
+	run_cleaner(fm, 1);
+	expect_trace(fm, "|XF");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/* And after it, of course. */
+static void us_mark_after_clear(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	run_cleaner(fm, 2);
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF||XFMF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/* B12: a mark that failed is not forgotten; and it raises an event. */
+static void us_failing_marks(struct kunit *test)
+{
+	static const u32 types[] = { DM_ULOG_MARK_REGION, DM_ULOG_FLUSH };
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned int events;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		events = fm->nr_events;
+		mark_some(fm, 100 * i, 3);
+		fm->daemon.fail[types[i]] = 4;
+		KUNIT_EXPECT_LT(test, flush(fm), 0);
+		KUNIT_EXPECT_LT(test, flush(fm), 0);
+		KUNIT_EXPECT_EQ(test, fm->daemon.fail[types[i]], 0);
+		KUNIT_EXPECT_EQ(test, nr_held(fm), 3 * i);
+		/* One event for one failure, however often it is noticed. */
+		KUNIT_EXPECT_EQ(test, fm->nr_events, events + 1);
+		forget_trace(&fm->daemon);
+
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		expect_trace(fm, "MF");
+		KUNIT_EXPECT_EQ(test, nr_held(fm), 3 * (i + 1));
+	}
+}
+
+/* The same if the mirror gives the write up: nobody knows what the daemon has. */
+static void us_failed_mark_cleared(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	fm->daemon.fail[DM_ULOG_FLUSH] = 2;
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	clear(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	run_cleaner(fm, 2);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.marked));
+	/* The write after it needs its own. */
+	mark(fm, 5);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+}
+
+/* B12: a failing CLEAR does not keep marks from being made, and is made up for. */
+static void us_failing_clears(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear_some(fm, 0, 3);
+	fm->daemon.fail[DM_ULOG_CLEAR_REGION] = 2;
+	run_cleaner(fm, 1);
+	forget_trace(&fm->daemon);
+	run_cleaner(fm, 1);
+	expect_trace(fm, "|XSX");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
+
+	/* It may have been carried out: 1 is marked again. */
+	mark(fm, 1);
+	mark(fm, 9);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_EQ(test, fm->daemon.nr_regions[DM_ULOG_MARK_REGION], 5);
+	KUNIT_EXPECT_GT(test, fm->nr_tends, 0);
+
+	run_cleaner(fm, 1);
+	expect_trace(fm, "XF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 2);
+	KUNIT_EXPECT_TRUE(test, held(fm, 1));
+}
+
+/* Of a CLEAR that was answered, but whose FLUSH failed, nothing is known. */
+static void us_failing_clear_flush(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	run_cleaner(fm, 1);
+	fm->daemon.fail[DM_ULOG_FLUSH] = 2;
+	forget_trace(&fm->daemon);
+	run_cleaner(fm, 1);
+	expect_trace(fm, "|XFSF");
+	run_cleaner(fm, 1);
+	expect_trace(fm, "XF");
+}
+
+/*
+ * Recovery and failures
+ */
+
+/* SET_REGION_SYNC at once, CLEAR with the others, later. */
+static void us_recovered(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region = 0;
+
+	__clear_bit(7, fm->daemon.in_sync);
+	fm->daemon.work = 7;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	KUNIT_EXPECT_EQ(test, region, 7);
+	/* The mirror asks what it has just been told. */
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 0);
+	clear(fm, 7);
+	set_sync(fm, 7, 1);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "WY");
+	KUNIT_EXPECT_TRUE(test, test_bit(7, fm->daemon.in_sync));
+	run_cleaner(fm, 2);
+	expect_trace(fm, "||XF");
+	run_cleaner(fm, 2);
+	expect_trace(fm, "");
+}
+
+/* Contract C3: it was never marked, so a write to it has to be. */
+static void us_recovered_then_marked(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	clear(fm, 7);
+	set_sync(fm, 7, 1);
+	mark(fm, 7);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "YMF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 7));
+	run_cleaner(fm, 3);
+	expect_trace(fm, "");
+	clear(fm, 7);
+	run_cleaner(fm, 2);
+	expect_trace(fm, "||XF");
+}
+
+/* A write fails: its mark stays, whatever happens, until the region is recovered. */
+static void us_failed_write(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
+	expect_trace(fm, "MFY");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	run_cleaner(fm, 3);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	expect_trace(fm, "PO");
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	forget_trace(&fm->daemon);
+
+	clear(fm, 5);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "Y");
+	run_cleaner(fm, 2);
+	expect_trace(fm, "||XF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+}
+
+/* Given up, not recovered: the mirror does so if it does not handle errors. */
+static void us_given_up_not_cleared(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	set_sync(fm, 5, 0);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	run_cleaner(fm, 3);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/* The daemon could not be told: it is, before anything else. */
+static void us_failed_write_not_told(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	set_sync(fm, 5, 0);
+	expect_trace(fm, "MFYSY");
+	KUNIT_EXPECT_TRUE(test, test_bit(5, fm->daemon.in_sync));
+	mark(fm, 6);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "YMF");
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "");
+}
+
+/* B6: what is copied over must be a region of this mirror. */
+static void us_resync_work_checked(struct kunit *test)
+{
+	static const struct {
+		s64 i;
+		u64 region;
+		size_t size;
+		int result;
+	} rows[] = {
+		{ 0, 0, 16, 0 }, { 0, NR, 16, 0 }, { 1, 0, 16, 1 },
+		{ 1, NR - 1, 16, 1 }, { 1, NR, 16, -EPROTO },
+		{ 1, U64_MAX, 16, -EPROTO }, { 1, BIT_ULL(32), 16, -EPROTO },
+		{ 2, 5, 16, -EPROTO }, { -5, 5, 16, -EPROTO },
+		{ BIT_ULL(32), 5, 16, -EPROTO }, { BIT_ULL(32) + 1, 5, 16, -EPROTO },
+		{ 1, 5, 0, -EPROTO }, { 1, 5, 8, -EPROTO }, { 1, 5, 24, -ENOSPC },
+	};
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		region = 77;
+		fm->daemon.odd_reply[0] = rows[i].i;
+		fm->daemon.odd_reply[1] = rows[i].region;
+		fm->daemon.odd_size = rows[i].size;
+		fm->daemon.odd[DM_ULOG_GET_RESYNC_WORK] = 10;
+		KUNIT_EXPECT_EQ_MSG(test, resync_work(fm, &region), rows[i].result,
+				    "row %d", i);
+		fm->daemon.odd[DM_ULOG_GET_RESYNC_WORK] = 0;
+		KUNIT_EXPECT_EQ_MSG(test, region,
+				    rows[i].result == 1 ? rows[i].region : 77,
+				    "row %d", i);
+	}
+
+	/* A daemon that errs once is asked again: an idle mirror does not do it. */
+	fm->daemon.work = 7;
+	fm->daemon.odd_reply[0] = 1;
+	fm->daemon.odd_reply[1] = NR;
+	fm->daemon.odd_size = 16;
+	fm->daemon.odd[DM_ULOG_GET_RESYNC_WORK] = 1;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	KUNIT_EXPECT_EQ(test, region, 7);
+}
+
+/*
+ * Suspend and resume
+ */
+
+/* Contract C3: all that is clean is clean at the daemon, before POSTSUSPEND. */
+static void us_suspend(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 40);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear_some(fm, 0, 40);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	expect_trace(fm, "P|XXFO");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+}
+
+/* B1: after that the log may be another table's. */
+static void us_suspended_is_silent(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear_some(fm, 0, 2);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	expect_trace(fm, "MFP|XFO");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 1);
+
+	/* The worker comes late. */
+	clear(fm, 2);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	run_cleaner(fm, 3);
+	mark(fm, 9);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	dm_ulog_released(fm->daemon.portid);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 1);
+	KUNIT_EXPECT_TRUE(test, held(fm, 2));
+	dm_log_fake_destroy(fm);
+	expect_trace(fm, "D");
+}
+
+/* Whether the daemon has kept marks over a suspend is its secret: all over again. */
+static void us_resume_replays(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	clear(fm, 2);
+	bitmap_zero(fm->daemon.marked, NR);
+	bitmap_zero(fm->daemon.durable, NR);
+	forget_trace(&fm->daemon);
+
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	expect_trace(fm, "R");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 0));
+	KUNIT_EXPECT_TRUE(test, held(fm, 1));
+	run_cleaner(fm, 2);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 2);
+}
+
+/* A suspend comes to an end without a daemon, and loses no mark. */
+static void us_suspend_without_daemon(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned long begin = jiffies;
+
+	mark(fm, 5);
+	fm->daemon.dead = true;
+	fm->log->type->presuspend(fm->log);
+	KUNIT_EXPECT_LT(test, fm->log->type->postsuspend(fm->log), 0);
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + 5 * HZ));
+
+	fm->daemon.dead = false;
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/*
+ * Questions
+ */
+
+/* Contract C4: once per pass, and both times the same; B3: for real regions only. */
+static void us_in_sync_once_per_pass(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, NR), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, NR), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, fm->log->type->is_clean(fm->log, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, U64_MAX), 0);
+	expect_trace(fm, "");
+
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	/* Another node has lost it meanwhile. */
+	__clear_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	expect_trace(fm, "I");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
+	__set_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
+	expect_trace(fm, "I");
+	KUNIT_EXPECT_EQ(test, fm->log->type->is_clean(fm->log, 5), 1);
+	expect_trace(fm, "L");
+}
+
+static const struct odd_bool {
+	u64 value;
+	size_t size;
+} odd_bools[] = {
+	{ 2, 8 }, { -5, 8 }, { BIT_ULL(32), 8 }, { BIT_ULL(32) + 1, 8 },
+	{ U64_MAX, 8 }, { 1, 0 }, { 1, 4 }, { 0, 4 }, { 0, 0 }, { 1, 16 },
+};
+
+static void answer_oddly(struct dm_log_fake_mirror *fm, u32 type,
+			 const struct odd_bool *odd)
+{
+	fm->daemon.odd_reply[0] = odd->value;
+	fm->daemon.odd_reply[1] = 0;
+	fm->daemon.odd_size = odd->size;
+	fm->daemon.odd[type] = 16;
+}
+
+/* B5: a write for which the daemon says nonsense does not go unmarked. */
+static void us_in_sync_garbage_write(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(odd_bools); i++) {
+		u64 region = 10 + i;
+
+		KUNIT_EXPECT_EQ(test, busy(fm, region), 0);
+		answer_oddly(fm, DM_ULOG_IN_SYNC, &odd_bools[i]);
+		KUNIT_EXPECT_EQ_MSG(test, in_sync(fm, region), 1, "row %d", i);
+		/* The next write is sorted; then the first is noted as pending. */
+		fm->daemon.odd[DM_ULOG_IN_SYNC] = 0;
+		KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, region), 1);
+		mark(fm, region);
+		KUNIT_EXPECT_LT(test, flush(fm), 0);
+		/* The mirror tries again. */
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		KUNIT_EXPECT_TRUE(test, held(fm, region));
+	}
+}
+
+/* A read can do without: from the first leg. */
+static void us_in_sync_garbage_read(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(odd_bools); i++) {
+		answer_oddly(fm, DM_ULOG_IN_SYNC, &odd_bools[i]);
+		KUNIT_EXPECT_EQ_MSG(test, in_sync(fm, 10 + i), 0, "row %d", i);
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	}
+}
+
+/*
+ * B5: the two questions about a write are answered alike also in a pass with more
+ * regions than are remembered, and if the hint has answered for some.
+ */
+static void us_in_sync_many_writes(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned long *sorted = bitmap_zalloc(1000, GFP_KERNEL);
+	int i, first;
+
+	KUNIT_ASSERT_NOT_NULL(test, sorted);
+	fm->daemon.hint = NR;
+	KUNIT_EXPECT_EQ(test, busy(fm, NR - 1), 0);
+	for (i = 0; i < 1000; i++) {
+		if (busy(fm, i))
+			continue;
+		__set_bit(i, sorted);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, i), 1);
+	}
+	bitmap_zero(fm->daemon.in_sync, NR);
+	for_each_set_bit(i, sorted, 1000) {
+		first = in_sync(fm, i);
+		if (first != 1) {
+			KUNIT_FAIL(test, "region %d: first 1, then %d", i, first);
+			break;
+		}
+	}
+	KUNIT_EXPECT_GT(test, bitmap_weight(sorted, 1000), 100);
+	bitmap_free(sorted);
+}
+
+/* An answer of nobody: a hint must not be more than there is, and 2 is no bool. */
+static void us_remote_recovering(struct kunit *test)
+{
+	static const struct {
+		s64 recovering;
+		u64 hint;
+		size_t size;
+		int result;
+	} rows[] = {
+		{ 0, 0, 16, 0 }, { 0, 100, 16, 0 }, { 1, 0, 16, 1 },
+		{ 2, 0, 16, 1 }, { -1, 0, 16, 1 }, { BIT_ULL(32), 0, 16, 1 },
+		{ 0, NR + 1, 16, 1 }, { 0, U64_MAX, 16, 1 }, { 0, 0, 8, 1 },
+		{ 0, 0, 0, 1 }, { 0, 0, 24, 1 },
+	};
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		u64 region = 200 + i;
+
+		fm->daemon.odd_reply[0] = rows[i].recovering;
+		fm->daemon.odd_reply[1] = rows[i].hint;
+		fm->daemon.odd_size = rows[i].size;
+		fm->daemon.odd[DM_ULOG_IS_REMOTE_RECOVERING] = 2;
+		KUNIT_EXPECT_EQ_MSG(test, busy(fm, region), rows[i].result, "row %d", i);
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	}
+}
+
+/* B23: "1" is believed for a moment, "0" for the pass, and the hint until told. */
+static void us_remote_recovering_traffic(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->daemon.hint = 100;
+	KUNIT_EXPECT_EQ(test, busy(fm, 200), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 200), 0);
+	expect_trace(fm, "Q");
+	KUNIT_EXPECT_EQ(test, busy(fm, 99), 0);
+	expect_trace(fm, "");
+	fm->daemon.recovering = 1;
+	KUNIT_EXPECT_EQ(test, busy(fm, 100), 1);
+	KUNIT_EXPECT_EQ(test, busy(fm, 201), 1);
+	expect_trace(fm, "QQ");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 201), 1);
+	expect_trace(fm, "");
+	KUNIT_EXPECT_EQ(test, busy(fm, 200), 1);
+	expect_trace(fm, "Q");
+
+	/* What this node has lost is not below the hint. */
+	fm->daemon.recovering = 0;
+	set_sync(fm, 50, 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 50), 0);
+	expect_trace(fm, "YQ");
+}
+
+/* An error counts as 1; the mirror tries the write again. */
+static void us_remote_recovering_error(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->daemon.fail[DM_ULOG_IS_REMOTE_RECOVERING] = 2;
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+	expect_trace(fm, "QSQ");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+}
+
+/* The count decides when the mirror is in sync: it must be a count. */
+static void us_sync_count(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	__clear_bit(3, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
+	/* A status is about now. */
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
+	expect_trace(fm, "NN");
+	answer_oddly(fm, DM_ULOG_GET_SYNC_COUNT, &(struct odd_bool){ NR + 1, 8 });
+	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	answer_oddly(fm, DM_ULOG_GET_SYNC_COUNT, &(struct odd_bool){ U64_MAX, 8 });
+	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	answer_oddly(fm, DM_ULOG_GET_SYNC_COUNT, &(struct odd_bool){ NR, 4 });
+	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	fm->daemon.odd[DM_ULOG_GET_SYNC_COUNT] = 0;
+	fm->daemon.fail[DM_ULOG_GET_SYNC_COUNT] = 2;
+	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "W");
+
+	/* All in sync: no work, until resume or until one fails. */
+	__set_bit(3, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "N");
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "YW");
+}
+
+/* What the worker does, in a worker, with the test's stubs. */
+struct in_worker {
+	struct work_struct work;
+	struct dm_log_fake_mirror *fm;
+	u64 count;
+};
+
+static void count_in_worker(struct work_struct *work)
+{
+	struct in_worker *iw = container_of(work, struct in_worker, work);
+
+	current->kunit_test = iw->fm->test;
+	iw->count = sync_count(iw->fm);
+	current->kunit_test = NULL;
+}
+
+static u64 worker_sync_count(struct dm_log_fake_mirror *fm)
+{
+	struct in_worker iw = { .fm = fm };
+
+	INIT_WORK_ONSTACK(&iw.work, count_in_worker);
+	schedule_work(&iw.work);
+	flush_work(&iw.work);
+	destroy_work_on_stack(&iw.work);
+	return iw.count;
+}
+
+/* Contract C4: the worker asks in every pass; a delay of 100 ms does not matter. */
+static void us_sync_count_worker(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	__clear_bit(3, fm->daemon.in_sync);
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR - 1);
+	KUNIT_EXPECT_LT(test, fm->daemon.traced, 10);
+	forget_trace(&fm->daemon);
+	__set_bit(3, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+	expect_trace(fm, "N");
+	msleep(150);
+	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
+	/* That all are in sync is for the daemon to say each time. */
+	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
+	expect_trace(fm, "NN");
+}
+
+/* insync_cache: the yes is remembered, until there may be a reason to doubt it. */
+static void us_insync_cache(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
+
+	__clear_bit(6, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "NII");
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, NR), -EWOULDBLOCK);
+	expect_trace(fm, "");
+	/* A no is not. */
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
+	expect_trace(fm, "I");
+
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	clear(fm, 5);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
+
+	/* The daemon may be another. */
+	dm_ulog_released(fm->daemon.portid);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+}
+
+/* insync_cache: if all are in sync, that is said once for all. */
+static void us_insync_cache_all(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
+
+	/* A status may be older than what the worker has said since. */
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	forget_trace(&fm->daemon);
+
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, NR - 1), 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 0), 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, NR), -EWOULDBLOCK);
+	expect_trace(fm, "N");
+
+	/* Only what has failed since is not. */
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = -EIO;
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), 1);
+	/* Also if the daemon has not heard of it. */
+	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 0;
+	clear(fm, 5);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
+
+	/* Another daemon, or a resume: to be counted again. */
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), -EWOULDBLOCK);
+	__clear_bit(6, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 1);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), -EWOULDBLOCK);
+	__set_bit(6, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), -EWOULDBLOCK);
+
+	/* The worker asks, too, as long as the mirror does not know. */
+	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), 1);
+}
+
+/* The same if the first answer came from insync_cache, and the daemon dies then. */
+static void us_insync_cache_holds_for_the_pass(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
+
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	__clear_bit(5, fm->daemon.in_sync);
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
+}
+
+/* B30, B38: the daemon's string, as far as there is room for it. */
+static void us_status_strings(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	struct dm_log_fake_daemon *daemon = &fm->daemon;
+
+	daemon->status = "3 clustered-disk 253:2 Arubbish";
+	daemon->status_size = strlen("3 clustered-disk 253:2 A");
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256),
+			   "3 clustered-disk 253:2 A");
+	daemon->status_size = strlen("3 clustered-disk") + 1;
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256),
+			   "3 clustered-disk ");
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 10), "3 cluster");
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 1), "");
+	daemon->status_size = 0;
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256),
+			   "userspace 1 COM_FAILURE");
+	daemon->fail[DM_ULOG_STATUS_INFO] = 2;
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256),
+			   "userspace 1 COM_FAILURE");
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 12), "userspace 1");
+	forget_trace(daemon);
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_IMA, 256), "");
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_TABLE, 256),
+			   "userspace 4 LVM-uuid clustered-disk 253:4 1024 ");
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_TABLE, 12), "userspace 4");
+	expect_trace(fm, "");
+}
+
+/* B20: a status does not wait for a daemon that is known to be gone. */
+static void us_status_without_daemon(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned long begin = jiffies;
+
+	fm->daemon.dead = true;
+	dm_ulog_released(fm->daemon.portid);
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256),
+			   "userspace 1 COM_FAILURE");
+	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + HZ));
+}
+
+/*
+ * Daemons that come and go
+ */
+
+/* B4: what the new one does not know is not "out of sync". */
+static void us_restart_unnoticed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 2);
+	forget_trace(&fm->daemon);
+	dm_log_fake_restart(fm, false);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 9), 1);
+	expect_trace(fm, "ISCSRI");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
+	/* Once is enough. */
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 9), 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "I");
+}
+
+/* The same if it has the same number again, so that only the error tells. */
+static void us_restart_same_portid(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+	dm_log_fake_restart(fm, false);
+	fm->daemon.portid--;
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 9), 1);
+	expect_trace(fm, "ISCSRI");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
+}
+
+/* Another daemon that knows the log all the same: what else does it know? */
+static void us_other_portid_knows(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+	fm->daemon.portid++;
+	bitmap_zero(fm->daemon.marked, NR);
+	bitmap_zero(fm->daemon.durable, NR);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 9), 1);
+	expect_trace(fm, "ISI");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
+}
+
+/* B25: netlink tells; the worker finds out without asking anything in vain. */
+static void us_restart_noticed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 2);
+	forget_trace(&fm->daemon);
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, fm->nr_tends, 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
+	KUNIT_EXPECT_TRUE(test, fm->daemon.awake);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "");
+}
+
+/* Nobody does anything: the cleaner introduces the log and gives the marks again. */
+static void us_restart_idle(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+	fm->daemon.dead = true;
+	dm_log_fake_restart(fm, true);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_events, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_tends, 2);
+	expect_trace(fm, "");
+
+	fm->daemon.dead = false;
+	run_cleaner(fm, 1);
+	expect_trace(fm, "SCSRMF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
+	KUNIT_EXPECT_EQ(test, fm->nr_events, 1);
+}
+
+/* A mirror at rest does not wait for a daemon. */
+static void us_flush_without_daemon(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned long begin = jiffies;
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	fm->daemon.dead = true;
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + HZ));
+}
+
+/*
+ * A region was recovered, which the daemon could not be told, and is written to in the
+ * same pass: for the map it is still out of sync, but its mark has to be there.
+ */
+static void us_restart_not_told(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 10;
+	clear(fm, 5);
+	set_sync(fm, 5, 1);
+	KUNIT_ASSERT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+
+	fm->daemon.dead = true;
+	fm->daemon.revive_after = 3;
+	dm_log_fake_restart(fm, true);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 0;
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, test_bit(5, fm->daemon.durable));
+}
+
+/* B18, B27: the new daemon hears no sync or nosync: that would be a new log. */
+static void us_restart_args(struct kunit *test)
+{
+	static const struct {
+		const char *words;
+		const char *first;
+		const char *again;
+	} rows[] = {
+		{ "u clustered-core 1024 nosync", LEN " clustered-core 1024 nosync",
+		  LEN " clustered-core 1024" },
+		{ "u clustered-disk 253:4 1024 sync",
+		  LEN " clustered-disk 253:4 1024 sync",
+		  LEN " clustered-disk 253:4 1024" },
+		{ "u core 1024", LEN " core 1024", LEN " core 1024" },
+		{ "u core nosync 1024", LEN " core nosync 1024",
+		  LEN " core nosync 1024" },
+		{ "u core 1024 NoSync", LEN " core 1024 NoSync",
+		  LEN " core 1024 NoSync" },
+	};
+	struct dm_log_fake_mirror *fm = test->priv;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		create_log(fm, rows[i].words);
+		KUNIT_EXPECT_STREQ(test, fm->daemon.ctr, rows[i].first);
+		/* Not heard yet. */
+		dm_log_fake_restart(fm, true);
+		KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+		KUNIT_EXPECT_STREQ(test, fm->daemon.ctr, rows[i].first);
+		KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+		dm_log_fake_restart(fm, true);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+		KUNIT_EXPECT_STREQ(test, fm->daemon.ctr, rows[i].again);
+		dm_log_fake_destroy(fm);
+	}
+}
+
+/* B17: the new daemon names its device again; that is no news. */
+static void us_restart_names_device(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	dm_log_fake_restart(fm, false);
+	fm->daemon.ctr_reply_size = 128;
+	memset(fm->daemon.ctr_reply, 'd', 127);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	expect_trace(fm, "ISCSRI");
+}
+
+/* B27: a log that is not resumed is not resumed by a restart, nor by a status. */
+static void us_restart_not_resumed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+
+	create_log(fm, WORDS);
+	forget_trace(&fm->daemon);
+	dm_log_fake_restart(fm, false);
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256), "1 fake");
+	expect_trace(fm, "TSCST");
+
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	expect_trace(fm, "R");
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	expect_trace(fm, "PO");
+	dm_log_fake_restart(fm, false);
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256), "1 fake");
+	expect_trace(fm, "TSCST");
+	KUNIT_EXPECT_FALSE(test, fm->daemon.awake);
+}
+
+static void flush_in_worker(struct work_struct *work)
+{
+	struct in_worker *iw = container_of(work, struct in_worker, work);
+
+	current->kunit_test = iw->fm->test;
+	iw->count = in_sync(iw->fm, 9);
+	KUNIT_EXPECT_EQ(iw->fm->test, flush(iw->fm), 0);
+	current->kunit_test = NULL;
+}
+
+/* B18: a status and the worker find the new daemon at once; one introduces the log. */
+static void us_restart_two_threads(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	struct in_worker iw = { .fm = fm };
+	const char *ctr;
+	int i;
+
+	INIT_WORK_ONSTACK(&iw.work, flush_in_worker);
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	for (i = 0; i < 30; i++) {
+		forget_trace(&fm->daemon);
+		dm_log_fake_restart(fm, i % 2);
+		schedule_work(&iw.work);
+		KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 64), "1 fake");
+		flush_work(&iw.work);
+		KUNIT_EXPECT_EQ(test, iw.count, 1);
+		KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
+		ctr = strchr(fm->daemon.trace, 'C');
+		KUNIT_EXPECT_PTR_EQ(test, ctr, strrchr(fm->daemon.trace, 'C'));
+	}
+	destroy_work_on_stack(&iw.work);
+}
+
+/* A daemon that was restarted while the log was suspended. */
+static void us_restart_suspended(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	dm_log_fake_restart(fm, false);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	expect_trace(fm, "RSCSR");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/* B4: PRESUSPEND finds another daemon, and writes are still in flight. */
+static void us_restart_seen_by_presuspend(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	dm_log_fake_restart(fm, false);
+	fm->log->type->presuspend(fm->log);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	clear(fm, 5);
+	KUNIT_EXPECT_EQ(test, fm->log->type->postsuspend(fm->log), 0);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+	KUNIT_EXPECT_FALSE(test, fm->daemon.awake);
+}
+
+/*
+ * B4, B18: a reconnect that fails half way. When another one succeeds, the marks
+ * have to be given again all the same.
+ */
+static void us_restart_in_steps(struct kunit *test)
+{
+	static const struct {
+		u32 fail;
+		u32 mute;
+		u32 ignore;
+		s32 error;
+	} rows[] = {
+		{ .fail = DM_ULOG_RESUME, .error = -EIO },
+		{ .mute = DM_ULOG_RESUME },
+		{ .ignore = DM_ULOG_RESUME },
+		{ .mute = DM_ULOG_CTR },
+		{ .ignore = DM_ULOG_CTR },
+		{ .fail = DM_ULOG_CTR, .error = -EIO },
+		{ .mute = DM_ULOG_GET_REGION_SIZE },
+		{ .ignore = DM_ULOG_GET_REGION_SIZE },
+	};
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i, how;
+
+	mark_some(fm, 0, 3);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (how = 0; how < 2; how++) {
+			dm_log_fake_restart(fm, how);
+			fm->daemon.error = rows[i].error;
+			fm->daemon.fail[rows[i].fail] = rows[i].fail != 0;
+			fm->daemon.mute[rows[i].mute] = rows[i].mute != 0;
+			fm->daemon.ignore[rows[i].ignore] = rows[i].ignore != 0;
+			KUNIT_EXPECT_EQ(test, in_sync(fm, 9), 1);
+			KUNIT_EXPECT_EQ(test, flush(fm), 0);
+			KUNIT_EXPECT_EQ_MSG(test, nr_held(fm), 3, "row %d.%d", i, how);
+			KUNIT_EXPECT_TRUE_MSG(test, fm->daemon.awake, "row %d.%d", i, how);
+			dm_log_fake_forgive(&fm->daemon);
+			forget_trace(&fm->daemon);
+		}
+	}
+}
+
+static void restart_before_flush(struct dm_log_fake_mirror *fm, u32 type)
+{
+	if (type != DM_ULOG_FLUSH)
+		return;
+	fm->on_request = NULL;
+	dm_log_fake_restart(fm, false);
+}
+
+/* A FLUSH does not confirm a MARK that another daemon was given. */
+static void us_restart_between_mark_and_flush(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+	mark(fm, 6);
+	fm->on_request = restart_before_flush;
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MFSCSRFMF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 2);
+}
+
+/* What the old daemon did not hear of a failed write, the new one does. */
+static void us_restart_nosync(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	set_sync(fm, 5, 0);
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/* Two sockets of one daemon: no end of questions, but answers. */
+static void us_two_sockets(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		fm->daemon.portid ^= 1;
+		mark(fm, i);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, i), 1);
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		KUNIT_EXPECT_EQ(test, nr_held(fm), i + 1);
+	}
+}
+
+/* B19: a message that was not delivered says nothing about the daemon. */
+static void us_send_errors(struct kunit *test)
+{
+	static const int errors[] = { -ESRCH, -ENOBUFS, -ENOMEM };
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		fm->daemon.send_error = errors[i];
+		fm->daemon.send_fails = 3;
+		fm->daemon.nr_refused = 0;
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+		KUNIT_EXPECT_EQ(test, fm->daemon.nr_refused, 3);
+		expect_trace(fm, "I");
+		fm->daemon.send_fails = 1;
+		mark(fm, i);
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		expect_trace(fm, "MF");
+	}
+	KUNIT_EXPECT_EQ(test, fm->nr_events, 0);
+}
+
+/* B26: again, with the same room for the answer; no reason to doubt the daemon. */
+static void us_again(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	fm->daemon.error = -EAGAIN;
+	for (i = 0; i < 2; i++) {
+		fm->daemon.short_error = i;
+		fm->daemon.fail[DM_ULOG_IN_SYNC] = 2;
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 5 + i), 1);
+		expect_trace(fm, "III");
+		fm->daemon.fail[DM_ULOG_STATUS_INFO] = 2;
+		KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256), "1 fake");
+		expect_trace(fm, "TTT");
+	}
+}
+
+/* B26: the same while the daemon is asked whether it knows the log: that it may. */
+static void us_again_in_probe(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	dm_ulog_released(fm->daemon.portid);
+	fm->daemon.error = -EAGAIN;
+	fm->daemon.fail[DM_ULOG_GET_REGION_SIZE] = 1;
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	expect_trace(fm, "SSI");
+}
+
+/* B26: an error of the daemon's is one, also if sending could fail like that. */
+static void us_remote_errors(struct kunit *test)
+{
+	static const int errors[] = {
+		-ESRCH, -ENOBUFS, -ETIMEDOUT, -ECONNRESET, -EINTR, -EBUSY, -ENOENT,
+		-ENODEV, -MAX_ERRNO,
+	};
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		dm_log_fake_restart(fm, true);
+		fm->daemon.error = errors[i];
+		fm->daemon.fail[DM_ULOG_GET_REGION_SIZE] = 1;
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+		expect_trace(fm, "SCSRI");
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		forget_trace(&fm->daemon);
+	}
+}
+
+/* No answer: the same again, and the daemon may carry it out twice. */
+static void us_lost_answers(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->daemon.mute[DM_ULOG_MARK_REGION] = 1;
+	fm->daemon.ignore[DM_ULOG_FLUSH] = 1;
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MMFF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	fm->daemon.ignore[DM_ULOG_IN_SYNC] = 1;
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	expect_trace(fm, "II");
+	/* It was reported once, and raised an event for each silence. */
+	KUNIT_EXPECT_GT(test, fm->nr_events, 0);
+}
+
+/* The new daemon's regions have another size: it must not be used. */
+static void us_other_region_size(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	dm_log_fake_restart(fm, true);
+	fm->daemon.region_sectors = 2048;
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+	KUNIT_EXPECT_FALSE(test, fm->daemon.awake);
+	fm->daemon.region_sectors = 1024;
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_TRUE(test, fm->daemon.awake);
+}
+
+/* B20: daemon_timeout_s ends the wait, and the mark is not forgotten. */
+static void us_daemon_timeout(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned long begin = jiffies;
+
+	dm_log_daemon_timeout_s = 1;
+	mark(fm, 5);
+	fm->daemon.dead = true;
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, begin + HZ));
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + 10 * HZ));
+	/* A write is not sorted to go unmarked. */
+	KUNIT_EXPECT_EQ(test, busy(fm, 7), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 1);
+	fm->daemon.dead = false;
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/* B32: the log's end is told also if it was in doubt whether the daemon knows it. */
+static void us_dtr_of_stale_log(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	dm_ulog_released(fm->daemon.portid);
+	forget_trace(&fm->daemon);
+	dm_log_fake_destroy(fm);
+	expect_trace(fm, "D");
+	KUNIT_EXPECT_FALSE(test, fm->daemon.known);
+}
+
+static struct kunit_case dm_log_userspace_cases[] = {
+	KUNIT_CASE(us_arguments),
+	KUNIT_CASE(us_bad_arguments),
+	KUNIT_CASE(us_longest_arguments),
+	KUNIT_CASE(us_create_traffic),
+	KUNIT_CASE(us_never_resumed),
+	KUNIT_CASE(us_no_daemon),
+	KUNIT_CASE(us_failing_constructor),
+	KUNIT_CASE(us_ctr_answer_lost),
+	KUNIT_CASE_SLOW(us_ctr_never_answered),
+	KUNIT_CASE(us_marks),
+	KUNIT_CASE(us_mark_groups),
+	KUNIT_CASE(us_integrated_flush),
+	KUNIT_CASE(us_lazy_clear),
+	KUNIT_CASE(us_many_clears),
+	KUNIT_CASE(us_clear_at_once),
+	KUNIT_CASE(us_leg_flush_fails),
+	KUNIT_CASE(us_mark_during_leg_flush),
+	KUNIT_CASE(us_mark_during_clear),
+	KUNIT_CASE(us_mark_after_clear),
+	KUNIT_CASE(us_failing_marks),
+	KUNIT_CASE(us_failed_mark_cleared),
+	KUNIT_CASE(us_failing_clears),
+	KUNIT_CASE(us_failing_clear_flush),
+	KUNIT_CASE(us_recovered),
+	KUNIT_CASE(us_recovered_then_marked),
+	KUNIT_CASE(us_failed_write),
+	KUNIT_CASE(us_given_up_not_cleared),
+	KUNIT_CASE(us_failed_write_not_told),
+	KUNIT_CASE(us_resync_work_checked),
+	KUNIT_CASE(us_suspend),
+	KUNIT_CASE(us_suspended_is_silent),
+	KUNIT_CASE(us_resume_replays),
+	KUNIT_CASE(us_suspend_without_daemon),
+	KUNIT_CASE(us_in_sync_once_per_pass),
+	KUNIT_CASE(us_in_sync_garbage_write),
+	KUNIT_CASE(us_in_sync_garbage_read),
+	KUNIT_CASE(us_in_sync_many_writes),
+	KUNIT_CASE(us_remote_recovering),
+	KUNIT_CASE(us_remote_recovering_traffic),
+	KUNIT_CASE(us_remote_recovering_error),
+	KUNIT_CASE(us_sync_count),
+	KUNIT_CASE(us_sync_count_worker),
+	KUNIT_CASE(us_insync_cache),
+	KUNIT_CASE(us_insync_cache_all),
+	KUNIT_CASE(us_insync_cache_holds_for_the_pass),
+	KUNIT_CASE(us_status_strings),
+	KUNIT_CASE(us_status_without_daemon),
+	KUNIT_CASE(us_restart_unnoticed),
+	KUNIT_CASE(us_restart_same_portid),
+	KUNIT_CASE(us_other_portid_knows),
+	KUNIT_CASE(us_restart_noticed),
+	KUNIT_CASE(us_restart_idle),
+	KUNIT_CASE(us_flush_without_daemon),
+	KUNIT_CASE(us_restart_not_told),
+	KUNIT_CASE(us_restart_args),
+	KUNIT_CASE(us_restart_names_device),
+	KUNIT_CASE(us_restart_not_resumed),
+	KUNIT_CASE(us_restart_two_threads),
+	KUNIT_CASE(us_restart_suspended),
+	KUNIT_CASE(us_restart_seen_by_presuspend),
+	KUNIT_CASE_SLOW(us_restart_in_steps),
+	KUNIT_CASE(us_restart_between_mark_and_flush),
+	KUNIT_CASE(us_restart_nosync),
+	KUNIT_CASE(us_two_sockets),
+	KUNIT_CASE(us_send_errors),
+	KUNIT_CASE(us_again),
+	KUNIT_CASE(us_again_in_probe),
+	KUNIT_CASE(us_remote_errors),
+	KUNIT_CASE(us_lost_answers),
+	KUNIT_CASE(us_other_region_size),
+	KUNIT_CASE_SLOW(us_daemon_timeout),
+	KUNIT_CASE(us_dtr_of_stale_log),
+	{}
+};
+
+static struct kunit_suite dm_log_userspace_suite = {
+	.name = "dm_log_userspace",
+	.init = us_test_init,
+	.exit = us_test_exit,
+	.test_cases = dm_log_userspace_cases,
+};
+
+kunit_test_suite(dm_log_userspace_suite);
