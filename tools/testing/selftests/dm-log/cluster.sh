@@ -31,7 +31,7 @@ power_on()	# NODE
 	mkdir -p "$dir"
 	for d in leg0 leg1 log; do options+=(--shared "$disks/$d"); done
 	# shellcheck disable=SC2086 # words
-	"$RUN_UML" --results "$dir" --timeout 400 --kernel-arg loglevel=1 --net "${nets[$1]}" \
+	"$RUN_UML" --results "$dir" --timeout $((18 * HANG_S)) --kernel-arg loglevel=1 --net "${nets[$1]}" \
 		"${options[@]}" bash "$here/cluster_node.sh" "$1" 2 $GUEST_ENV \
 		>"$OUT/node$1.log" 2>&1 &
 	echo $! >"$dir/pid"
@@ -43,7 +43,7 @@ power_cut()	# NODE
 
 	pid=$(cat "$OUT/node$1/pid")
 	kill "$pid"
-	wait_until 20 off "$pid" || fail "node $1 survives its power cut"
+	wait_until off "$pid" || fail "node $1 survives its power cut"
 	rm "$OUT/node$1/pid"
 }
 
@@ -55,7 +55,7 @@ power_off_all()
 	trap '' TERM
 	for pid in $(cat "$OUT"/node[12]/pid 2>/dev/null); do
 		kill "$pid" 2>/dev/null || continue
-		wait_until 20 off "$pid" || echo "# process $pid survives"
+		wait_until off "$pid" || echo "# process $pid survives"
 	done
 }
 trap power_off_all EXIT
@@ -75,7 +75,8 @@ on()
 	while [ -e "$dir/order.$n" ]; do n=$((n + 1)); done
 	printf '%q ' "$@" >"$dir/order.new"
 	mv "$dir/order.new" "$dir/order.$n"
-	wait_until 120 answered "$dir" $n || fail "node $node did not finish in 120 s: $*"
+	# The node has the first word, about what it waits for itself.
+	wait_at_most $((2 * HANG_S)) answered "$dir" $n || fail "node $node did not finish: $*"
 	[ -e "$dir/status.$n" ] || fail "node $node died: $*"
 	status=$(cat "$dir/status.$n")
 	if [ "$status" = 0 ]; then
@@ -116,7 +117,7 @@ boot()
 	power_on 1
 	power_on 2
 	both boot
-	both wait_until 30 members_are 2
+	both wait_until members_are 2
 }
 
 join()
@@ -124,7 +125,7 @@ join()
 	on 1 new_disks
 	on 1 slow $LATE
 	on 1 mirror "$type"
-	on 1 wait_until 20 recovering 1
+	on 1 wait_until recovering 1
 	on 2 mirror "$type"
 	# What the first node knows has come over.
 	on 2 recovering 1
@@ -137,24 +138,24 @@ held_back()
 
 	region=$(on 2 write_into_recovery 1)
 	on 1 slow 0
-	on 2 result held 60
+	on 2 result held
 	both wait_sync m
 	expect "legs" "" "$(on 1 legs_differ)"
 	expect "region $region" "written during recovery" "$(on 1 text_at /dev/ubdb "$region")"
-	both wait_until 30 is_dirty ""
+	both wait_until is_dirty ""
 }
 
 marked()
 {
 	on 1 slow $LATE
 	on 1 begin w write_region m 7 "written by node 1"
-	on 2 wait_until 30 is_dirty 7
+	on 2 wait_until is_dirty 7
 	on 2 half_written 7 "written by node 1"
 	[ "$type" = core ] || expect "dirty on disk" 7 "$(on 2 dirty_on_disk)"
 	! on 1 ended w 2>/dev/null || fail "the write ended before its region was looked at"
 	on 1 slow 0
-	on 1 result w 30
-	both wait_until 30 is_dirty ""
+	on 1 result w
+	both wait_until is_dirty ""
 	[ "$type" = core ] || expect "dirty on disk" "" "$(on 2 dirty_on_disk)"
 	expect "legs" "" "$(on 2 legs_differ)"
 }
@@ -172,11 +173,11 @@ killed()
 	on $survivor begin w write_on $OTHERS
 	on $writer slow $LATE
 	for r in $HALF; do on $writer begin "w$r" write_region m "$r" "half written $r"; done
-	for r in $HALF; do on $survivor wait_until 30 half_written "$r" "half written $r"; done
-	on $survivor wait_until 20 wrote_more 10
+	for r in $HALF; do on $survivor wait_until half_written "$r" "half written $r"; done
+	on $survivor wait_until wrote_more 10
 	power_cut $writer
 	n=$(on $survivor written)
-	on $survivor wait_until 45 wrote_more $((n + 10))
+	on $survivor wait_until wrote_more $((n + 10))
 	on $survivor stop_writing
 }
 
@@ -187,7 +188,7 @@ dirty()
 	differ=$(on $survivor legs_differ)
 	# Otherwise nothing would be proved here.
 	expect "regions differing" "$HALF" "$differ"
-	on $survivor wait_until 30 is_dirty "$HALF"
+	on $survivor wait_until is_dirty "$HALF"
 	[ "$type" = core ] || expect "dirty on disk" "$HALF" "$(on $survivor dirty_on_disk)"
 }
 
@@ -198,7 +199,7 @@ recovered()
 
 	before=$(on $survivor sectors_written)
 	on $survivor dm_suspend m
-	on $survivor bounded 60 dm_resume m
+	on $survivor bounded dm_resume m
 	on $survivor wait_sync m
 	copied=$(($(on $survivor sectors_written) - before))
 	[ "$type" = core ] || regions=$(wc -w <<<"$HALF")
@@ -218,7 +219,7 @@ returned()
 
 	power_on $writer
 	on $writer boot
-	both wait_until 30 members_are 2
+	both wait_until members_are 2
 	before=$(on $writer sectors_written)
 	on $writer mirror "$type"
 	on $writer in_sync m
@@ -226,15 +227,15 @@ returned()
 	# shellcheck disable=SC2086 # words
 	on $writer begin w write_on 0 $HALF
 	on $survivor begin w write_on 1 5
-	both wait_until 30 wrote_more 12
+	both wait_until wrote_more 12
 	both stop_writing
 	expect "legs" "" "$(on $survivor legs_differ)"
-	both wait_until 30 is_dirty ""
+	both wait_until is_dirty ""
 }
 
 removed()
 {
-	both bounded 60 dm_remove m
+	both bounded dm_remove m
 	both stop_cmirrord
 	[ "$type" = core ] || expect "dirty on disk" "" "$(on 1 dirty_on_disk)"
 	both quiet

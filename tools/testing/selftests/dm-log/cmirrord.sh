@@ -11,6 +11,9 @@
 need_daemons
 legs="$(dev leg0) $(dev leg1)"
 
+# Late writes to the second leg: they come after an hour, or when told.
+LATE=3600000
+
 # setup [DELAY-MS]: two legs, the second one late with its writes; the log's
 # device under a name that cmirrord can find; the daemons.
 setup()
@@ -46,7 +49,7 @@ table()		# TYPE [KEYWORD]
 # mirror TYPE [KEYWORD]: in sync when it returns
 mirror()
 {
-	bounded 60 dm_create m "$(table "$@")"
+	bounded dm_create m "$(table "$@")"
 	wait_sync m
 }
 
@@ -63,7 +66,7 @@ legs_equal()
 # Remove the mirror: nothing may stay dirty in the log, or with the daemon.
 finish()	# TYPE
 {
-	bounded 60 dm_remove m
+	bounded dm_remove m
 	stop_cmirrord
 	[ "$1" = core ] || log_on_disk_is_clean
 }
@@ -127,16 +130,17 @@ writes()	# TYPE
 {
 	setup 0
 	mirror "$1"
-	wait_until 20 all_clean_in_cmirrord || fail "dirty at rest: $(dirty_in_cmirrord)"
-	dm_swap slow "$(slow_table 2000)"
+	wait_until all_clean_in_cmirrord || fail "dirty at rest: $(dirty_in_cmirrord)"
+	dm_swap slow "$(slow_table $LATE)"
 	begin w write_region m 13 "a new text"
-	wait_until 10 is_dirty 13 || fail "dirty while writing: '$(dirty_in_cmirrord)'"
+	wait_until is_dirty 13 || fail "dirty while writing: '$(dirty_in_cmirrord)'"
 	! ended w || fail "the write ended before the region was seen to be dirty"
 	[ "$1" = core ] || expect "dirty on disk" 13 "$(log_dirty "$(dev log)")"
-	result w 20
+	dm_swap slow "$(slow_table 0)"
+	result w
 	expect "regions differing" "" "$(not_in_sync_legs)"
 	expect "read back" "a new text" "$(read_dev "$(dmdev m)" $((13 * RS)) 1 | head -n 1)"
-	wait_until 20 all_clean_in_cmirrord || fail "dirty after the write: $(dirty_in_cmirrord)"
+	wait_until all_clean_in_cmirrord || fail "dirty after the write: $(dirty_in_cmirrord)"
 	finish "$1"
 }
 
@@ -148,13 +152,14 @@ many_writes()	# TYPE
 	RS=8 NR=$((LEN / 8))
 	setup 0
 	mirror "$1" nosync
-	dm_swap slow "$(slow_table 3000)"
+	dm_swap slow "$(slow_table $LATE)"
 	begin w fio --name=w --filename="$(dmdev m)" --rw=write --bs=4k --direct=1 \
 		--ioengine=libaio --iodepth=200 --size=$((200 * 4096)) --refill_buffers
-	wait_until 20 many_dirty 100 || fail "only $(dirty_in_cmirrord | wc -w) regions dirty"
-	result w 60
+	wait_until many_dirty 100 || fail "only $(dirty_in_cmirrord | wc -w) regions dirty"
+	dm_swap slow "$(slow_table 0)"
+	result w
 	expect "regions differing" "$(seq -s ' ' 200 $((NR - 1)))" "$(not_in_sync_legs)"
-	wait_until 30 all_clean_in_cmirrord || fail "dirty after the writes: $(dirty_in_cmirrord)"
+	wait_until all_clean_in_cmirrord || fail "dirty after the writes: $(dirty_in_cmirrord)"
 	finish "$1"
 }
 
@@ -171,7 +176,7 @@ suspend_resume()	# TYPE
 	dm_suspend m
 	# shellcheck disable=SC2086
 	stamp_legs $legs
-	bounded 60 dm_resume m
+	bounded dm_resume m
 	wait_sync m
 	if [ "$1" = core ]; then
 		expect "not copied" "" "$(not_in_sync_legs)"
@@ -190,16 +195,16 @@ reload()	# TYPE
 	mirror "$1"
 	begin w write_all_the_time
 	for i in 1 2 3; do
-		bounded 60 dm_load m "$(table "$1")"
-		bounded 60 dm_suspend m
-		bounded 60 dm_resume m
+		bounded dm_load m "$(table "$1")"
+		bounded dm_suspend m
+		bounded dm_resume m
 	done
-	! ended w || result w 0
+	! ended w || result w
 	touch $RUN/enough
-	result w 60
+	result w
 	wait_sync m
 	expect "regions differing" "" "$(not_in_sync_legs)"
-	wait_until 20 all_clean_in_cmirrord || fail "dirty at rest: $(dirty_in_cmirrord)"
+	wait_until all_clean_in_cmirrord || fail "dirty at rest: $(dirty_in_cmirrord)"
 	finish "$1"
 }
 
@@ -223,16 +228,16 @@ restart_idle()	# TYPE
 {
 	setup
 	mirror "$1"
-	wait_until 20 all_clean_in_cmirrord || fail "dirty at rest: $(dirty_in_cmirrord)"
+	wait_until all_clean_in_cmirrord || fail "dirty at rest: $(dirty_in_cmirrord)"
 	kill_cmirrord
 	start_cmirrord
 	begin w write_region m 5 "written after the restart"
-	result w $PATIENCE
-	wait_until $PATIENCE legs_equal || fail "regions differing: $(not_in_sync_legs), status $(dm_status m)"
+	result w
+	wait_until legs_equal || fail "regions differing: $(not_in_sync_legs), status $(dm_status m)"
 	expect "read back" "written after the restart" \
 		"$(read_dev "$(dmdev m)" $((5 * RS)) 1 | head -n 1)"
 	begin s wait_sync m
-	result s $PATIENCE
+	result s
 	finish "$1"
 }
 
@@ -250,21 +255,21 @@ restart_busy()	# TYPE [WITH-STATUS]
 	mirror "$1"
 	: >$RUN/written
 	begin w write_all_the_time
-	wait_until 10 wrote_more 8 || fail "nothing is written"
+	wait_until wrote_more 8 || fail "nothing is written"
 	kill_cmirrord
 	[ $# = 1 ] || for n in 1 2 3 4; do begin "s$n" $DMSETUP status "$(dmname m)"; done
-	sleep 1
+	wait_until in_flight m || fail "no write waits for the daemon"
 	[ $# = 1 ] || for n in 5 6 7 8; do begin "s$n" $DMSETUP status "$(dmname m)"; done
 	start_cmirrord
 	n=$(wc -l <$RUN/written)
-	wait_until $PATIENCE wrote_more $((n + 8)) ||
-		fail "writes do not go on within $PATIENCE s"
-	[ $# = 1 ] || for n in 1 2 3 4 5 6 7 8; do result "s$n" $PATIENCE; done
+	wait_until wrote_more $((n + 8)) ||
+		fail "writes do not go on"
+	[ $# = 1 ] || for n in 1 2 3 4 5 6 7 8; do result "s$n"; done
 	touch $RUN/enough
-	result w $PATIENCE
-	wait_until $PATIENCE legs_equal || fail "regions differing: $(not_in_sync_legs), status $(dm_status m)"
+	result w
+	wait_until legs_equal || fail "regions differing: $(not_in_sync_legs), status $(dm_status m)"
 	begin s wait_sync m
-	result s $PATIENCE
+	result s
 	finish "$1"
 }
 
@@ -291,11 +296,11 @@ frozen_status()	# TYPE
 	freeze
 	begin w write_region m 5 "written while it was frozen"
 	begin s $DMSETUP status "$(dmname m)"
-	result s $PATIENCE
+	result s
 	grep -q COM_FAILURE $RUN/job.s.out || fail "status: $(cat $RUN/job.s.out)"
 	! ended w || fail "the write ended without the daemon"
 	thaw
-	result w 60
+	result w
 	expect "status" "$(cluster_log_status "$1")" "$(dm_status m | cut -d' ' -f10-)"
 	expect "regions differing" "" "$(not_in_sync_legs)"
 	finish "$1"
@@ -311,26 +316,26 @@ frozen_kill()	# TYPE
 	freeze
 	$DMSETUP status "$(dmname m)" &
 	pid=$!
-	sleep 1
-	! gone $pid || fail "the status of a frozen daemon came within 1 s"
+	wait_until unread "$(cmirrord_pid)" || fail "the daemon was not asked"
+	! gone $pid || fail "the status of a frozen daemon came at once"
 	kill -9 $pid
-	wait_until 5 gone $pid || fail "SIGKILL does not end dmsetup status"
+	wait_until gone $pid || fail "SIGKILL does not end dmsetup status"
 	thaw
 	wait_sync m
 	finish "$1"
 }
 
-# Frozen for less than anybody's patience: everything goes on.
+# Frozen until it is asked, which is less than anybody's patience: everything goes on.
 frozen_short()	# TYPE
 {
 	setup
 	mirror "$1"
 	freeze
 	begin w write_region m 5 "written while it was frozen"
-	sleep 3
+	wait_until unread "$(cmirrord_pid)" || fail "the daemon was not asked"
 	! ended w || fail "the write ended without the daemon"
 	thaw
-	result w 30
+	result w
 	expect "regions differing" "" "$(not_in_sync_legs)"
 	wait_sync m
 	finish "$1"
@@ -341,9 +346,9 @@ dead_remove()	# TYPE
 	setup
 	mirror "$1"
 	# What was copied becomes clean in the log a while later.
-	[ "$1" = core ] || wait_until 20 log_bits_are_clean || fail "the log does not become clean"
+	[ "$1" = core ] || wait_until log_bits_are_clean || fail "the log does not become clean"
 	kill_cmirrord
-	bounded 60 dm_remove m || fail "the mirror is not removed"
+	bounded dm_remove m || fail "the mirror is not removed"
 	[ "$1" = core ] || log_on_disk_is_clean
 }
 
@@ -371,7 +376,7 @@ both writes		"a region is dirty while it is written, and clean afterwards"
 both many_writes	"more regions at a time than one message holds"
 both suspend_resume	"suspend, resume: what is copied then"
 both reload		"reloads while writing lose nothing"
-both frozen_short	"a daemon stopped for 3 s only makes writes wait"
+both frozen_short	"a daemon stopped for a moment only makes writes wait"
 both dead_remove	"removal without the daemon"
 both restart_idle	"B4: the daemon restarted while nothing is written"
 add core restart_busy	"B27: the daemon restarted under writes"

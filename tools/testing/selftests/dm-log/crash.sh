@@ -122,13 +122,13 @@ write_until_cut()
 	done
 	fio --name=w --filename="$(dmdev m)" --rw=randwrite --bs=4k --direct=1 \
 		--ioengine=libaio --iodepth=8 --randseed="$seed" --time_based \
-		--runtime=60 --refill_buffers \
+		--runtime=$((2 * HANG_S)) --refill_buffers \
 		--offset=$(((KNOWN + RANDOM % (NR - KNOWN - SPAN)) * RS * 512)) \
 		--size=$((SPAN * RS * 512)) >/dev/null 2>&1 &
-	wait_until 10 some_dirty || { echo "Bail out! nothing is being written"; exit 1; }
+	wait_until some_dirty || { echo "Bail out! nothing is being written"; exit 1; }
 	sleep "0.$((RANDOM % 900 + 100))"
 	echo "# cut the power now"
-	sleep 60
+	sleep $HANG_S
 	echo "Bail out! nobody cut the power"
 	exit 1
 }

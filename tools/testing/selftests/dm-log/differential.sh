@@ -25,15 +25,16 @@ get_status()
 	status=$(exec $DMSETUP status "$PREFIX-m")
 }
 
-# Until nothing changes any more: status and log are the same for a quarter of a second. A
-# mirror with a core log has no device that could change.
+# Until nothing changes any more: status and log are the same for as long as this machine
+# takes for ten programs, a quarter of a second perhaps. A mirror with a core log has no
+# device that could change.
 settle()
 {
 	local last='' same=''
 
 	[ "$type" = disk ] || get_bytes
 	while [ -z "$same" ]; do
-		nap 0.25
+		nap $settle_s
 		get_status
 		[ "$type" != disk ] || get_bytes
 		[ "$status$bytes" != "$last" ] || same=y
@@ -325,6 +326,9 @@ run()
 {
 	set -eu
 	preflight
+	measure_machine
+	# shellcheck disable=SC2154 # measure_machine makes machine_ms
+	printf -v settle_s '%d.%03d' $((machine_ms / 2000)) $((machine_ms / 2 % 1000))
 	for part in "scenario core 2" "scenario core 3" "disk_scenario 2" "disk_scenario 3"; do
 		load_modules
 		clean_delay "${CLEAN_DELAY_MS:-0}"

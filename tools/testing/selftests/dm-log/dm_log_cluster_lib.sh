@@ -16,7 +16,6 @@ USERSPACE=y
 CMIRRORD=${CMIRRORD:-$(command -v cmirrord)}
 COROSYNC=${COROSYNC:-$(command -v corosync)}
 UUID=$PREFIX-cluster-log
-PATIENCE=45	# seconds; the kernel asks again after 15 s without an answer
 RUN=/run/dm-log-cluster		# inside the guest
 
 need_daemons()
@@ -27,22 +26,21 @@ need_daemons()
 
 # --- commands that may hang --------------------------------------------------
 
-# bounded SECONDS COMMAND...: status 124 if it has not ended by then. It is
-# killed, but not waited for: it may sit in the kernel. (Its output goes through
-# a file because a pipe would be waited for.)
+# bounded COMMAND...: status 124 if it hangs (HANG_S is several times the 15 s after which
+# the kernel asks a daemon again). It is killed, but not waited for: it may sit in the
+# kernel. (Its output goes through a file because a pipe would be waited for.)
 bounded()
 {
-	local secs=$1 out pid rc=0
+	local out pid rc=0
 
-	shift
 	out=$(mktemp)
 	"$@" >"$out" 2>&1 &
 	pid=$!
-	if wait_until "$secs" gone $pid; then
+	if wait_until gone $pid; then
 		wait $pid || rc=$?
 	else
 		kill -9 $pid 2>/dev/null || :
-		echo "# after $secs s still running: $*" >&2
+		echo "# still running: $*" >&2
 		rc=124
 	fi
 	cat "$out"
@@ -52,7 +50,7 @@ bounded()
 # Used by everything in the library that looks at a mirror.
 dm_status()
 {
-	bounded $PATIENCE $DMSETUP status "$PREFIX-$1"
+	bounded $DMSETUP status "$PREFIX-$1"
 }
 
 # begin NAME COMMAND...: in the background; ended and result ask for it.
@@ -74,10 +72,10 @@ ended()		# NAME
 	[ -e "$RUN/job.$1" ]
 }
 
-# result NAME SECONDS: wait for its end, fail if there is none or it failed
+# result NAME: wait for its end, fail if there is none or it failed
 result()
 {
-	wait_until "$2" ended "$1" || fail "'$1' has not ended after $2 s"
+	wait_until ended "$1" || fail "'$1' has not ended"
 	[ "$(cat "$RUN/job.$1")" = 0 ] ||
 		fail "'$1' failed: $(tail -n 3 "$RUN/job.$1.out")"
 }
@@ -125,7 +123,7 @@ start_corosync()
 	: >$RUN/corosync.log
 	"$COROSYNC" -f -c $RUN/corosync.conf >$RUN/corosync.log 2>&1 &
 	echo $! >$RUN/corosync.pid
-	wait_until 20 corosync_ready ||
+	wait_until corosync_ready ||
 		fail "corosync does not start: $(tail -n 3 $RUN/corosync.log)"
 }
 
@@ -166,7 +164,7 @@ start_cmirrord()
 	stdbuf -oL "$CMIRRORD" -f >>$RUN/cmirrord.log 2>&1 &
 	echo $! >$RUN/cmirrord.pid
 	disown $! # or the shell comments on its being killed
-	wait_until 10 listens || fail "cmirrord does not start: $(tail -n 3 $RUN/cmirrord.log)"
+	wait_until listens || fail "cmirrord does not start: $(tail -n 3 $RUN/cmirrord.log)"
 }
 
 # Netlink protocol 11 is the connector, and the daemon's port is its pid.
@@ -182,7 +180,7 @@ kill_cmirrord()
 
 	pid=$(cmirrord_pid)
 	kill -9 "$pid"
-	wait_until 10 gone "$pid" || fail "cmirrord survives a SIGKILL"
+	wait_until gone "$pid" || fail "cmirrord survives a SIGKILL"
 }
 
 # It refuses to go while it has a log: what was removed must be known as such.
@@ -192,7 +190,7 @@ stop_cmirrord()
 
 	pid=$(cmirrord_pid)
 	kill "$pid"
-	wait_until 10 gone "$pid" || fail "cmirrord stays: $(tail -n 1 $RUN/cmirrord.log)"
+	wait_until gone "$pid" || fail "cmirrord stays: $(tail -n 1 $RUN/cmirrord.log)"
 }
 
 # ask_cmirrord: have it write down its logs, and show what it wrote. It does so
@@ -203,7 +201,7 @@ ask_cmirrord()
 
 	old=$(wc -l <$RUN/cmirrord.log)
 	kill -USR1 "$(cmirrord_pid)"
-	wait_until 10 answered $((old + 1)) || fail "cmirrord does not answer to SIGUSR1"
+	wait_until answered $((old + 1)) || fail "cmirrord does not answer to SIGUSR1"
 	tail -n +$((old + 1)) $RUN/cmirrord.log
 }
 

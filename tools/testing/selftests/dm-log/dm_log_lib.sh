@@ -72,18 +72,69 @@ nap()
 	read -r -t "$1" -u "$nap_fd" || :
 }
 
-# wait_until SECONDS COMMAND...: poll, because none of what is waited for
-# (resync, cleaning, events) can be waited on without knowing the module. With
-# $DM_LOG_PATIENCE so many times as long: a kernel full of checkers is slow.
+# --- time --------------------------------------------------------------------
+#
+# A verdict does not depend on how fast the machine is. So every bound on time is one of
+# these, and a caller that has none of its own has the first:
+#
+#   a hang		wait_until and within, without a number: HANG_S
+#   the feature's own	how long something may take because the log waits for a daemon, or
+#			before it cleans: "allow SECONDS", which adds what this machine needs
+#   that nothing happens	no time at all: the parameter is so large that no machine gets
+#			there, or something else has happened meanwhile that would not have
+#			come before it
+#
+# What is left are measurements, and those are in bench/.
+
+# How long to wait for what must come. On a fast machine the slowest thing that is waited
+# for takes some 5 s, a resync over a leg that is slow on purpose; this is twenty times as
+# long, and the limit of the whole guest is behind it. A kernel full of checkers gets
+# $DM_LOG_PATIENCE times as much. What stock does not do it never does, and there are many
+# tests of that.
+HANG_S=100
+[ "${DM_LOG_EXPECT:-}" != stock ] || HANG_S=20
+HANG_S=$((HANG_S * ${DM_LOG_PATIENCE:-1}))
+
+hung_task=/proc/sys/kernel/hung_task_timeout_secs
+
+# wait_until COMMAND...: poll, because none of what is waited for (resync, cleaning,
+# events) can be waited on without knowing the module.
 wait_until()
 {
-	local deadline=$((SECONDS + $1 * ${DM_LOG_PATIENCE:-1} + 1))
+	wait_at_most $HANG_S "$@"
+}
+
+wait_at_most()	# SECONDS COMMAND...
+{
+	local limit=$1 deadline=$((SECONDS + $1 + 1))
 
 	shift
 	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
+		[ "$SECONDS" -lt "$deadline" ] || { echo "# waited $limit s in vain: $*" >&2; return 1; }
 		nap 0.05
 	done
+}
+
+# How long this machine takes for twenty programs, in ms: more than a test starts while the
+# log waits. It is asked once, before anything hangs, and by whoever needs to know.
+measure_machine()
+{
+	local i start=${EPOCHREALTIME/./}
+
+	for ((i = 0; i < 10; i++)); do
+		$DMSETUP version >/dev/null
+		dd if=/dev/zero of=/dev/null bs=64k count=16 status=none
+	done
+	machine_ms=$(((${EPOCHREALTIME/./} - start) / 1000))
+	echo "# this machine takes $machine_ms ms for twenty programs"
+}
+
+# allow SECONDS: the feature's own time, and twenty times what this machine needs beside
+# it, in $allowed_s.
+allow()
+{
+	[ -n "${machine_ms:-}" ] || fail "measure_machine has not been called"
+	allowed_s=$(($1 + (20 * machine_ms + 999) / 1000))
 }
 
 # wait_jobs: for all that this test has put into the background and not disowned. "wait"
@@ -346,6 +397,39 @@ dm_events()
 	$DMSETUP info -c --noheadings -o events "$PREFIX-$1"
 }
 
+# A daemon's socket, of protocol 11, in /proc/net/netlink: column 5 are bytes that it has
+# not read, 9 messages that found no room.
+netlink_socket()	# PID COLUMN
+{
+	awk -v pid="$1" -v column="$2" '$2 == 11 && $3 == pid { n = $column } END { print n + 0 }' \
+		/proc/net/netlink
+}
+
+unread()	# PID
+{
+	[ "$(netlink_socket "$1" 5)" -gt 0 ]
+}
+
+# A device has so many writes to do.
+in_flight()	# NAME [WRITES]
+{
+	local writes
+
+	read -r _ writes <"/sys/dev/block/$(majmin "$(dmdev "$1")")/inflight"
+	[ "$writes" -ge "${2:-1}" ]
+}
+
+# A mirror's worker has come round at least once, with all that was there before. A read of a
+# region out of sync is for the worker to do, at the beginning of a pass.
+worker_passes()	# MIRROR REGION: out of sync
+{
+	local i
+
+	for i in 1 2; do
+		read_dev "$(dmdev "$1")" $(($2 * RS)) 8 >/dev/null
+	done
+}
+
 linear()	# DEVICE SECTORS [OFFSET]
 {
 	echo "0 $2 linear $1 ${3:-0}"
@@ -418,8 +502,7 @@ in_sync()	# MIRROR [REGIONS]
 
 wait_sync()	# MIRROR [REGIONS]
 {
-	wait_until 20 in_sync "$@" ||
-		fail "mirror $1 not in sync after 20 s: $(dm_status "$1")"
+	wait_until in_sync "$@" || fail "mirror $1 not in sync: $(dm_status "$1")"
 }
 
 # Write one block into a region through the mirror and wait for it.
@@ -610,15 +693,17 @@ repeat()	# CHARACTER TIMES
 
 # --- running tests -----------------------------------------------------------
 
-# Remove whatever a test left, newest first and as often as it helps: devices
-# are stacked. A mirror whose leg is an error device is removable all the same.
-remove_devices()
+# Remove whatever a test left, newest first and as often as it helps: devices are stacked.
+# A mirror whose leg is an error device is removable all the same. Writes that a test left
+# under way have to end first; after one that failed they may hang, and are not waited for.
+remove_devices()	# [TEST'S STATUS]
 {
-	local round d left
+	local round=0 d left deadline=$((SECONDS + HANG_S))
 
-	for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
-		# Writes that a failed test left under way have to end first.
-		[ "$round" -le 3 ] || sleep 1
+	[ "${1:-0}" = 0 ] || deadline=$((SECONDS + 10))
+	while :; do
+		round=$((round + 1))
+		[ $round -le 3 ] || nap 0.5
 		left=
 		while read -r d; do
 			[[ $d != $PREFIX-* ]] || left+=" $d"
@@ -628,6 +713,7 @@ remove_devices()
 			$DMSETUP remove "$d" >/dev/null 2>&1 ||
 				{ $DMSETUP resume "$d" && $DMSETUP remove "$d"; } >/dev/null 2>&1
 		done
+		[ $round -le 3 ] || [ $SECONDS -lt $deadline ] || break
 	done
 	for d in "$NULLB/$PREFIX"-*; do
 		[ -d "$d" ] || continue
@@ -644,6 +730,10 @@ preflight()
 		{ ktap_skip_all "needs dmsetup"; exit "$KSFT_SKIP"; }
 	[ -d $NULLB ] || modprobe null_blk nr_devices=0 2>/dev/null
 	[ -d $NULLB ] || { ktap_skip_all "needs null_blk in configfs"; exit "$KSFT_SKIP"; }
+	# What the kernel calls hung is a complaint: not before we do.
+	if [ -w $hung_task ] && [ "$(<$hung_task)" -lt $HANG_S ]; then
+		echo $HANG_S >$hung_task
+	fi
 	! module_loaded dm-log ||
 		{ ktap_skip_all "dm-log is already loaded, its user is in the way"; exit "$KSFT_SKIP"; }
 }
@@ -669,7 +759,7 @@ run_one()	# FUNCTION DESCRIPTION
 	rc=$?
 	if [ $rc -ne 1 ] || [ -z "${DM_LOG_DISPOSABLE:-}" ]; then
 		after_test
-		remove_devices || rc=1
+		remove_devices $rc || rc=1
 		after_devices
 		if ! unload_modules; then
 			echo "# the modules cannot be removed after the test"

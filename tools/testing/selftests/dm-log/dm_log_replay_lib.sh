@@ -140,7 +140,7 @@ mirror_line()
 # With one fork: there are thousands of power cuts.
 wait_equal()
 {
-	wait_until 60 is_equal || fail "$what: no end of the resync: $(dm_status m)"
+	wait_until is_equal || fail "$what: no end of the resync: $(dm_status m)"
 }
 
 is_equal()

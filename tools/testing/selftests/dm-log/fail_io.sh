@@ -80,7 +80,7 @@ has_text()	# LEG REGION
 # All regions are clean, if need be after another attempt at writing: nobody else writes.
 wait_clean()
 {
-	wait_until 10 log_all_clean "$disk" || fail "failure $n: dirty: $(log_dirty "$disk")"
+	wait_until log_all_clean "$disk" || fail "failure $n: dirty: $(log_dirty "$disk")"
 }
 
 # What was marked durably is dirty on disk while the write goes on, which is when one leg
@@ -95,7 +95,7 @@ write_seen()	# REGION
 	dm_suspend leg1
 	write_region m "$1" "failure $n" &
 	writer=$!
-	wait_until 10 has_text "$(dev leg0)" "$1" || fail "failure $n: nothing is written"
+	wait_until has_text "$(dev leg0)" "$1" || fail "failure $n: nothing is written"
 	dirty=$(log_dirty "$disk")
 	! has_text "$(dev leg1)" "$1" || fail "failure $n: nothing is under way"
 	if [ "$before" = "$(cat $FAULT/times)" ]; then

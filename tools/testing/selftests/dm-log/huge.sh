@@ -35,7 +35,7 @@ beyond_int()	# "LOG ARGUMENTS"
 		dd if=/dev/zero of="$(dmdev m)" oflag=direct,seek_bytes bs=1024 \
 			count=1 seek=$((r * 1024)) status=none
 	done
-	wait_until 5 test_ratio $((NR - 4)) || fail "after errors: $(dm_status m)"
+	wait_until test_ratio $((NR - 4)) || fail "after errors: $(dm_status m)"
 	dm_suspend m
 	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
 	dm_resume m

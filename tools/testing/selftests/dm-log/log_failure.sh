@@ -53,22 +53,24 @@ fails_later()	# WAY-TO-FAIL
 	clean_delay 0
 	dm_create m "$(mirror nosync)"
 	write_region m 1
-	wait_until 10 log_clean "$disk" 1 || fail "region 1 not clean again"
+	wait_until log_clean "$disk" 1 || fail "region 1 not clean again"
 	log_is A || fail "log is $(log_health m) before it fails"
 	events=$(dm_events m)
 	"$1"
 	write_region m 2 "log is dead"
-	wait_until 10 log_is D || fail "log is $(log_health m) after a failed write"
-	wait_until 10 event_after "$events" || fail "no event"
+	wait_until log_is D || fail "log is $(log_health m) after a failed write"
+	wait_until event_after "$events" || fail "no event"
 	events=$(dm_events m)
+	# Each of these has to fail before its write goes on.
 	write_region m 3 "log is dead"
-	sleep 0.3
+	write_region m 5 "log is dead"
+	write_region m 7 "log is dead"
 	expect "events for one failure" "$events" "$(dm_events m)"
 	expect "what the mirror reads" "log is dead" \
 		"$(read_dev "$(dmdev m)" $((3 * RS)) 1 | head -n 1)"
 	log_heals
 	write_region m 4
-	wait_until 5 log_all_clean "$disk" || fail "dirty: $(log_dirty "$disk")"
+	wait_until log_all_clean "$disk" || fail "dirty: $(log_dirty "$disk")"
 	log_is D || fail "log is $(log_health m) without a resume"
 	dm_remove m
 	expect "dirty regions" "" "$(log_dirty "$disk")"
@@ -89,11 +91,11 @@ dirty_survives()
 	dm_create m "$(mirror nosync)"
 	dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"
 	write_region m 6 "one leg only"
-	wait_until 10 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
+	wait_until out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
 	log_fails_writes
 	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
 	write_region m 9 "log is dead"
-	wait_until 10 log_is D || fail "log is $(log_health m)"
+	wait_until log_is D || fail "log is $(log_health m)"
 	log_heals
 	# Without the keyword, which on stock would begin anew (see B2).
 	dm_load m "$(mirror)"
@@ -114,20 +116,24 @@ out_of_sync()	# REGIONS
 # With handle_errors, writes wait for somebody to give the mirror another log.
 handle_errors()
 {
-	local writer
+	local writer other
 
 	setup
 	dm_create m "$(mirror nosync "1 handle_errors")"
 	log_fails_writes
 	write_region m 8 "held" &
 	writer=$!
-	wait_until 10 log_is D || fail "log is $(log_health m)"
-	sleep 0.3
+	wait_until log_is D || fail "log is $(log_health m)"
+	# The mirror's worker comes round with this one, and holds it, too.
+	write_region m 9 "held" &
+	other=$!
+	wait_until in_flight m 2 || fail "nothing more is written"
 	kill -0 $writer 2>/dev/null || fail "a write went on without its mark"
 	dm_load m "$(mirror_table $LEN "core 2 $RS nosync" "$legs" "1 handle_errors")"
 	dm_suspend m --noflush
 	dm_resume m
 	wait $writer || fail "the held write failed"
+	wait $other || fail "the other held write failed"
 	dm_remove m
 	for leg in $legs; do
 		expect "what $leg holds" "held" \
@@ -157,7 +163,7 @@ heals()
 	dm_create m "$(mirror nosync)"
 	log_fails_writes
 	write_region m 2
-	wait_until 10 log_is D || fail "log is $(log_health m) after a failed write"
+	wait_until log_is D || fail "log is $(log_health m) after a failed write"
 	dm_suspend m
 	dm_resume m
 	log_is D || fail "log is $(log_health m) though it still fails"
@@ -215,7 +221,8 @@ unreadable_holds()	# COMMAND: what happens to the log before the next table
 	dm_resume m 2>/dev/null || :
 	write_region m 31 "on one leg?" &
 	writer=$!
-	sleep 0.7
+	wait_until in_flight m || fail "nothing is written"
+	worker_passes m 30
 	gone $writer && fail "a write to a region out of sync, of which the log may say clean"
 	"$@"
 	dm_load m "$(mirror '' "1 handle_errors")"
@@ -250,10 +257,11 @@ unreadable_waits()
 	dm_resume m 2>/dev/null || :
 	write_region m 31 "later" &
 	writer=$!
-	sleep 0.7
+	wait_until in_flight m || fail "nothing is written"
+	worker_passes m 30
 	gone $writer && fail "a write that the log knows nothing of"
 	log_heals
-	wait_until 5 gone $writer || fail "still waiting"
+	wait_until gone $writer || fail "still waiting"
 	log_clean "$disk" 31 && fail "region 31 is clean on disk"
 	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
 	wait_sync m
@@ -296,7 +304,7 @@ read_fails_nosync()
 	dm_create m "$(mirror nosync)"
 	dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"
 	write_region m 6 "one leg only"
-	wait_until 10 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
+	wait_until out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
 	dm_suspend m
 	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
 	log_fails_reads

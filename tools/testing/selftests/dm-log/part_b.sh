@@ -42,36 +42,50 @@ late_write()
 	setup cache_size=1
 	clean_delay 0
 	dm_create old "$(linear "$(dev leg0)" $LEN)"
-	dm_create new "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 7000 $(dev leg0) 0 0"
+	# Through the new one a write is over when the test lets it.
+	dm_create hold "$(linear "$(dev leg0)" $LEN)"
+	dm_create new "0 $LEN delay $(dev leg0) 0 0 $(dmdev hold) 0 0 $(dev leg0) 0 0"
 	dm_create m "$(mirror "disk 3 $log $RS nosync" "$(dmdev old)" "$(dev leg1)")"
 	dm_load m "$(mirror "disk 2 $log $RS" "$(dmdev new)" "$(dev leg1)")"
 	write_region m 0	# what the resume left to be flushed
-	wait_until 10 log_all_clean "$log" || fail "region 0 not clean after its write"
-	# Through the old table, a write takes 2 s and a flush 4 s, through the new
-	# one a write takes 7 s.
-	dm_swap old "0 $LEN delay $(dev leg0) 0 0 $(dev leg0) 0 2000 $(dev leg0) 0 4000"
+	wait_until log_all_clean "$log" || fail "region 0 not clean after its write"
+	# Through the old table, a write takes 1 s, to region 15 and those behind it 1.4 s,
+	# and a flush 2 s. (On a machine that takes longer to suspend a mirror the old worker
+	# has come to its end before.)
+	dm_swap old "$(slow_writes 0 15 1000)
+$(slow_writes 15 $NR 1400)"
 	write_region m 14 "through the old table" &
-	sleep 0.7
+	wait_until region_dirty 14 || fail "region 14 was never marked"
 	write_region m 15 "through the old table" &
-	sleep 0.3
+	wait_until region_dirty 15 || fail "region 15 was never marked"
 	dm_suspend m
+	dm_suspend hold --noflush --nolockfs
 	# This returns when the old table is gone. The new one is live at once, and
 	# gets what is written now.
 	dm_resume m &
 	resume=$!
 	write_region m 21 "through the new table" &
 	writer=$!
-	wait_until 5 region_dirty 21 || fail "region 21 was never marked"
-	while kill -0 $resume 2>/dev/null; do
+	wait_until region_dirty 21 || fail "region 21 was never marked"
+	until gone $resume; do
 		region_dirty 21 ||
 			fail "region 21 wiped to clean in the log with its write in flight"
-		sleep 0.1
+		nap 0.1
 	done
 	region_dirty 21 ||
 		fail "region 21 wiped to clean in the log with its write in flight"
-	kill -0 $writer 2>/dev/null || fail "the write was over too early"
+	! gone $writer || fail "the write did not wait for the leg"
+	dm_resume hold
 	wait_jobs
 	dm_remove m
+}
+
+slow_writes()	# FIRST-REGION END MILLISECONDS: to leg 0, a line of a table
+{
+	local first=$(($1 * RS)) leg
+
+	leg=$(dev leg0)
+	echo "$first $(($2 * RS - first)) delay $leg $first 0 $leg $first $3 $leg $first 2000"
 }
 
 region_dirty()
@@ -91,7 +105,7 @@ failed_region()	# "LOG ARGUMENTS"
 	in_sync m || fail "nosync mirror: $(dm_status m)"
 	failing_leg
 	write_region m 19 "one leg only"
-	wait_until 10 out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
+	wait_until out_of_sync 1 || fail "after a leg's write error: $(dm_status m)"
 	# Still failing, so that nothing can be copied behind our back.
 	dm_suspend m
 	ok_leg
@@ -132,15 +146,16 @@ leg_flush()
 	dm_create leg1 "0 $LEN delay $(dev leg1) 0 0 $(dev leg1) 0 0 $(dmdev flush) 0 0"
 	dm_create m "$(mirror "disk 3 $log $RS nosync" "$(dev leg0)" "$(dmdev leg1)")"
 	write_region m 2
-	wait_until 10 log_clean "$log" 2 || fail "region 2 not clean after its write"
+	wait_until log_clean "$log" 2 || fail "region 2 not clean after its write"
 	dm_swap flush "$(fail_writes "$(dev leg1)" $LEN)"
 	write_region m 3
-	wait_until 10 leg_failed || fail "no leg flush failed: $(dm_status m)"
-	sleep 0.3
+	wait_until leg_failed || fail "no leg flush failed: $(dm_status m)"
+	# What this does to the log is written before this write goes on.
+	write_region m 3
 	expect "dirty regions after a failed leg flush" 3 "$(log_dirty "$log")"
 	dm_swap flush "$(linear "$(dev leg1)" $LEN)"
 	write_region m 4
-	wait_until 10 log_all_clean "$log" ||
+	wait_until log_all_clean "$log" ||
 		fail "never clean again: $(log_bits "$log")"
 	dm_suspend m
 	stamp_legs "$(dev leg0)" "$(dev leg1)"
@@ -169,9 +184,12 @@ $((9 * RS)) $RS flakey $(dev leg1) $((9 * RS)) 0 3600 1 error_writes
 $((10 * RS)) $((LEN - 10 * RS)) linear $(dev leg1) $((10 * RS))"
 	# handle_errors: without it the mirror reports a failed copy as done.
 	dm_create m "$(mirror "$1" "$(dev leg0)" "$(dmdev leg1)" "1 handle_errors")"
-	wait_until 5 out_of_sync 1 || fail "with one region failing: $(dm_status m)"
+	wait_until out_of_sync 1 || fail "with one region failing: $(dm_status m)"
 	ok_leg
-	sleep 1
+	# The worker comes round and may look for something to copy.
+	worker_passes m 9
+	write_region m 20
+	worker_passes m 9
 	out_of_sync 1 || fail "retried before the next resume: $(dm_status m)"
 	dm_suspend m
 	dm_resume m
@@ -202,8 +220,7 @@ read_only()
 	log_format "$log" 3 5
 	before=$(dev_sum "$log" 2048)
 	dm_create m "$(mirror "disk 2 $log $RS" "$(dev leg0)" "$(dev leg1)")" --readonly
-	read_dev "$(dmdev m)" 0 8 >/dev/null
-	sleep 0.3
+	worker_passes m 3
 	expect "log bytes while active" "$before" "$(dev_sum "$log" 2048)"
 	dm_remove m
 	expect "log bytes" "$before" "$(dev_sum "$log" 2048)"
@@ -254,15 +271,16 @@ one_round_trip()	# FUA FLUSHES
 	clean_delay 3600000
 	before=$(log_ios)
 	dm_create m "$(mirror "disk 2 $log $RS" "$(dev leg0)" "$(dev leg1)")"
-	sleep 0.3
 	after=$(log_ios)
 	[ "${after#* }" -gt "${before#* }" ] || fail "log not flushed at resume"
-	before=$after
+	# Whatever a resume may leave to be done is done with this.
+	write_region m 7
+	before=$(log_ios)
 	write_region m 3
 	after=$(log_ios)
 	expect "sectors written to the log" 1 $((${after% *} - ${before% *}))
 	expect "flushes of the log" "$2" $((${after#* } - ${before#* }))
-	expect "dirty regions" 3 "$(log_dirty "$log")"
+	expect "dirty regions" "3 7" "$(log_dirty "$log")"
 	dm_remove m
 }
 

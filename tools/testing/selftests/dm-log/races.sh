@@ -18,7 +18,6 @@
 
 SECONDS_EACH=${SECONDS_EACH:-20}
 SEED=${SEED:-$RANDOM}
-BOUND=60		# seconds, for whatever is under way when it is over
 
 mirrors="core disk user"
 actors=()
@@ -263,16 +262,16 @@ listen()
 settle()	# MIRROR
 {
 	dm_swap "$1-log" "$(linear "$(dev "$1-disk")" 1024)"
-	within $BOUND dm_load "$1" "$(usual "$1" sync)" || fail "$1: no table: $(cat "$work/out")"
-	within $BOUND dm_suspend "$1" --noflush || fail "$1 is not suspended"
-	within $BOUND dm_resume "$1" || fail "$1 is not resumed"
-	wait_until $BOUND in_sync "$1" || fail "$1 is not in sync: $(dm_status "$1")"
+	within dm_load "$1" "$(usual "$1" sync)" || fail "$1: no table: $(cat "$work/out")"
+	within dm_suspend "$1" --noflush || fail "$1 is not suspended"
+	within dm_resume "$1" || fail "$1 is not resumed"
+	wait_until in_sync "$1" || fail "$1 is not in sync: $(dm_status "$1")"
 }
 
 end_fio()	# MIRROR
 {
 	kill -KILL "$(cat "$work/fio.$1")" 2>/dev/null || :
-	wait_until $BOUND gone "$(cat "$work/fio.$1")" || fail "$1: I/O does not end"
+	wait_until gone "$(cat "$work/fio.$1")" || fail "$1: I/O does not end"
 }
 
 all_at_once()
@@ -314,7 +313,7 @@ all_at_once()
 	# Who waits for a daemon gets one that makes no mistakes, when the last actor has gone.
 	touch "$work/stop"
 	for a in "${actors[@]}"; do
-		[[ $a != daemon:* ]] || wait_until $BOUND gone "${a#*:}" || fail "the daemons' actor"
+		[[ $a != daemon:* ]] || wait_until gone "${a#*:}" || fail "the daemons' actor"
 	done
 	for m in $(cat "$pids"); do
 		kill -KILL "$m" 2>/dev/null || :
@@ -324,10 +323,10 @@ all_at_once()
 	testd_spawn
 	for m in $mirrors; do
 		# Its I/O may be held or suspended: whatever it waits for.
-		within $BOUND dm_resume "$m" || :
+		within dm_resume "$m" || :
 	done
 	for a in "${actors[@]}"; do
-		[[ $a == io-* ]] || wait_until $BOUND gone "${a#*:}" ||
+		[[ $a == io-* ]] || wait_until gone "${a#*:}" ||
 			fail "${a%:*} does not end: $(cat "/proc/${a#*:}/stack" 2>/dev/null | head -n 5)"
 	done
 	rmmod dm-log-test-null 2>/dev/null || :
@@ -339,8 +338,8 @@ all_at_once()
 		dm_load "$m" "$(usual "$m" sync)"
 		dm_suspend "$m"
 		dm_resume "$m"
-		wait_until $BOUND in_sync "$m" || fail "$m at the end: $(dm_status "$m")"
-		within $BOUND dm_remove "$m" || fail "$m cannot be removed: $(cat "$work/out")"
+		wait_until in_sync "$m" || fail "$m at the end: $(dm_status "$m")"
+		within dm_remove "$m" || fail "$m cannot be removed: $(cat "$work/out")"
 		expect "$m: regions differing" "" "$(differing "$(dev "$m-leg0")" "$(dev "$m-leg1")")"
 	done
 	kill $listener 2>/dev/null || :

@@ -195,7 +195,7 @@ concurrent()
 	setup
 	for p in a b; do
 		(
-			for ((i = 0; i < 25; i++)); do
+			for ((i = 0; i < ${ROUNDS:-12}; i++)); do
 				dm_create $p "$(mirror_table $LEN "test-null 1 $RS" "$legs")" 2>/dev/null &&
 					dm_remove $p
 			done
@@ -203,7 +203,7 @@ concurrent()
 		) &
 		pids+=($!)
 	done
-	for ((i = 0; i < 25; i++)); do
+	for ((i = 0; i < ${ROUNDS:-12}; i++)); do
 		insmod "$DM_LOG_TEST_KO" 2>/dev/null || :
 		rmmod dm-log-test-null 2>/dev/null || :
 	done

@@ -159,9 +159,9 @@ never_resumed()
 	dm_suspend m
 	before=$(dev_sum "$log" 2048)
 	dm_load m "$(table 20 "disk 3 $log $RS sync")"
-	sleep 0.3
 	$DMSETUP table --inactive "$(dmname m)" >/dev/null
 	$DMSETUP status --inactive "$(dmname m)" >/dev/null
+	# This is over when the new mirror's worker, which has come round, has ended.
 	$DMSETUP clear "$(dmname m)"
 	expect "the log's bytes" "$before" "$(dev_sum "$log" 2048)"
 	dm_resume m

@@ -29,7 +29,6 @@ FIO=64			# of them fio has these, the others are for writes with generations
 FIRST=$((FIO * RS / 8))	# in blocks of 4 KiB
 BLOCKS=$(((MOST - FIO) * RS / 8))
 SPAN=24			# regions that fio writes to at a time
-BOUND=60		# seconds that anything an administrator does may take
 
 usage()
 {
@@ -153,23 +152,22 @@ table()		# a table line for the mirror as it is now
 	mirror_table $((NR * RS)) "$words" "$(dmdev leg0) $(dmdev leg1)" "1 handle_errors"
 }
 
-# Never longer than BOUND, whatever the state of the log and of the daemon.
+# It does not hang, whatever the state of the log and of the daemon.
 bounded()	# COMMAND...
 {
-	within $BOUND "$@" || wrong "fails, or is not over after $BOUND s: $*: $(cat "$work/out")"
+	within "$@" || wrong "fails, or is not over after $HANG_S s: $*: $(cat "$work/out")"
 }
 
 # A table whose daemon is not there is refused. The daemon will come back.
 load()
 {
-	local tries=0
+	[ $kind != testd ] || wait_until loaded || wrong "the table cannot be loaded: $(cat "$work/out")"
+	[ $kind = testd ] || bounded dm_load m "$(table)"
+}
 
-	until within $BOUND dm_load m "$(table)"; do
-		tries=$((tries + 1))
-		[ $kind = testd ] && [ $tries -lt 20 ] ||
-			wrong "the table cannot be loaded: $(cat "$work/out")"
-		sleep 0.2
-	done
+loaded()
+{
+	within dm_load m "$(table)"
 }
 
 swap()		# DEVICE TABLE: what a leg or the log is made of
@@ -419,14 +417,14 @@ start()
 take_down()
 {
 	touch "$work/stop"
-	[ "$kind" = stock ] || wait_until 10 [ -e "$work/stopped" ] || wrong "daemon_trouble"
+	[ "$kind" = stock ] || wait_until [ -e "$work/stopped" ] || wrong "daemon_trouble"
 	kill -KILL $writers $fio $flusher $(pgrep -P $writers) $(pgrep -P $fio)
-	wait_until $BOUND gone $writers || wrong "the writers do not end"
+	wait_until gone $writers || wrong "the writers do not end"
 	NR=$MOST
 	renew
 	bounded wait_sync m
-	until within 5 dm_remove m; do
-		[ $SECONDS -lt $((end + BOUND)) ] || wrong "the mirror cannot be removed"
+	until within dm_remove m; do
+		[ $SECONDS -lt $((end + HANG_S)) ] || wrong "the mirror cannot be removed"
 	done
 	expect "regions differing at the end" "" "$(differing "$leg0" "$leg1")"
 	expect "dirty regions at the end" "" "$(dirty_in_log)"
@@ -446,10 +444,10 @@ load_until_cut()
 		sleep "$((end - SECONDS)).$((RANDOM % 900 + 100))"
 		while [ -e "$work/no_cut" ]; do sleep 0.1; done
 		echo "cut the power now"
-		sleep 99 ) &
+		sleep $HANG_S ) &
 	fi
 	while [ -z "$orderly" ] || [ $SECONDS -lt $end ]; do
-		[ $SECONDS -lt $((end + BOUND)) ] || wrong "nobody cut the power"
+		[ $SECONDS -lt $((end + HANG_S)) ] || wrong "nobody cut the power"
 		one_of "${ops[@]}"
 		op=$REPLY
 		"op_$op"
@@ -462,8 +460,8 @@ load_until_cut()
 [ "$then" = end ] || [ -x "$soak_io" ] || wrong "soak-io has not been built, set SOAK_IO"
 set -eu
 RANDOM=$seed
-# Sooner than the host loses its patience: its kernel says what hangs, and where.
-echo 40 >/proc/sys/kernel/hung_task_timeout_secs
+# The kernel says what hangs, and where, just when we have lost our patience.
+echo $HANG_S >/proc/sys/kernel/hung_task_timeout_secs
 load_modules
 case $phase in
 check)	look; recover ;;

@@ -300,12 +300,12 @@ int testd_faults_timeout(void)
 	return first > now_ms() ? (int)(first - now_ms()) : 0;
 }
 
-void testd_faults_send_due(void)
+void testd_faults_send_held(bool all)
 {
 	struct held **link = &held, *h;
 
 	while ((h = *link)) {
-		if (h->due > now_ms()) {
+		if (!all && h->due > now_ms()) {
 			link = &h->next;
 			continue;
 		}

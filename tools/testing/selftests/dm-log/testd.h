@@ -78,9 +78,12 @@ bool testd_fault_serve(const struct testd_fault *fault);
 /* Send the answer in the way the fault wants it. */
 void testd_fault_send(const struct testd_fault *fault, const struct dm_ulog_request *rq,
 		      union testd_message *answer);
-/* Until the answers that are held back, in milliseconds, -1 if there is none; and send them. */
+/*
+ * Until the answers that are held back, in milliseconds, -1 if there is none; and send what
+ * is due, or all of them.
+ */
 int testd_faults_timeout(void);
-void testd_faults_send_due(void);
+void testd_faults_send_held(bool all);
 /* Is the daemon to read no more requests? */
 bool testd_faults_frozen(void);
 

@@ -45,13 +45,13 @@ testd_start()
 	n=$(notes ready)
 	touch "$control"
 	testd_spawn "$@"
-	wait_until 5 noted ready $((n + 1)) || fail "the daemon does not start"
+	wait_until noted ready $((n + 1)) || fail "the daemon does not start"
 }
 
 testd_kill()	# [SIGNAL]
 {
 	kill "-${1:-KILL}" "$testd"
-	until gone "$testd"; do sleep 0.01; done
+	wait_until gone "$testd" || fail "the daemon survives SIG${1:-KILL}"
 }
 
 # testd_mistakes [LINE...]: from now on these, see testd-faults.c
@@ -62,7 +62,7 @@ testd_mistakes()
 	n=$(notes control:)
 	printf '%s\n' "$@" >"$control"
 	kill -HUP "$testd"
-	wait_until 5 noted control: $((n + 1)) || fail "the daemon does not read its control file"
+	wait_until noted control: $((n + 1)) || fail "the daemon does not read its control file"
 }
 
 # Without a process: it is waited for.
@@ -224,16 +224,22 @@ region_dirty()	# REGION: in the log on disk
 
 # --- bounded -----------------------------------------------------------------
 
-# within SECONDS COMMAND...: run it in the background and give up waiting then,
-# for a process in the kernel may not be killable. Its output is in $work/out.
+# within COMMAND...: run it in the background and give up waiting when it must be a hang,
+# for a process in the kernel may not be killable. Its output is in $within_out.
+within_out=$work/out
 within()
+{
+	within_s $HANG_S "$@"
+}
+
+within_s()	# SECONDS COMMAND...
 {
 	local limit=$1 pid
 
 	shift
-	"$@" >"$work/out" 2>&1 &
+	"$@" >"$within_out" 2>&1 &
 	pid=$!
-	wait_until "$limit" gone $pid || { echo "# not over after $limit s: $*"; return 124; }
+	wait_at_most "$limit" gone $pid || { echo "# not over after $limit s: $*"; return 124; }
 	wait $pid
 }
 

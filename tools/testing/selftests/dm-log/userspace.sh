@@ -107,7 +107,7 @@ resync()	# WORD...
 {
 	dm_create m "$(umirror u "$@")"
 	wait_sync m
-	wait_until 10 requested CLEAR_REGION 1
+	wait_until requested CLEAR_REGION 1
 	expect "regions differing" "" "$(leg_difference)"
 	expect "regions given out" "$(all_regions)" "$(trace_since |
 		awk '$2 == "!" && $3 == "GET_RESYNC_WORK" && $9 == 1 { print $10 }' | xargs)"
@@ -137,7 +137,7 @@ resync_disk()
 	testd_start
 	trace_mark
 	resync testd-disk "$log" $RS
-	wait_until 10 log_all_clean "$log" || fail "dirty: $(log_dirty "$log")"
+	wait_until log_all_clean "$log" || fail "dirty: $(log_dirty "$log")"
 	dm_remove m
 	expect "the header" "4d695272 00000002 0000000000000020" "$(log_header "$log")"
 	expect "dirty regions" "" "$(log_dirty "$log")"
@@ -200,15 +200,16 @@ write_is_marked()	# [integrated_flush]
 	hold_leg
 	write_region m 9 &
 	writer=$!
-	wait_until 10 region_dirty 9 || fail "never dirty"
-	for i in $(seq 20); do
+	wait_until region_dirty 9 || fail "never dirty"
+	# The mirror's worker comes round again, with others.
+	for i in 1 2 3; do
+		dm_status m >/dev/null
 		region_dirty 9 || fail "clean with its write in flight"
-		sleep 0.05
 	done
 	kill -0 $writer 2>/dev/null || fail "the write did not wait for the leg"
 	let_go
 	wait $writer
-	wait_until 10 log_all_clean "$log" || fail "dirty after all: $(log_dirty "$log")"
+	wait_until log_all_clean "$log" || fail "dirty after all: $(log_dirty "$log")"
 	dm_remove m
 	expect "regions marked" 9 "$(regions_of MARK_REGION FLUSH)"
 	expect "regions cleared" 9 "$(regions_of CLEAR_REGION)"
@@ -233,7 +234,7 @@ groups()	# [integrated_flush]
 	dm_create m "$(umirror u "$@" testd-core 8 nosync)"
 	trace_mark
 	fill_at "$(dmdev m)" 0 $LEN "everything"
-	wait_until 10 holds_nothing u || fail "held after all: $(held_regions u)"
+	wait_until holds_nothing u || fail "held after all: $(held_regions u)"
 	dm_remove m
 	expect "regions marked" "$(all_regions 0 511)" "$(regions_of MARK_REGION FLUSH)"
 	sizes=$(trace_since | awk '$2 == "?" && $3 ~ /MARK|CLEAR|FLUSH/ { print $7 }' | sort -n | uniq)
@@ -267,7 +268,7 @@ hot_region()	# [insync_cache]
 	local questions
 
 	is_ours || skip "stock marks and clears for every write"
-	clean_delay 60000
+	clean_delay 3600000
 	setup_same
 	testd_start
 	dm_create m "$(umirror u "$@" testd-core $RS nosync)"
@@ -331,9 +332,8 @@ suspend_resume()
 	dm_create m "$(umirror u testd-disk "$log" $RS nosync)"
 	trace_mark
 	write_region m 9
-	sleep 0.2	# the mirror's worker comes round after the write
 	dm_suspend m
-	wait_until 10 requested POSTSUSPEND
+	wait_until requested POSTSUSPEND
 	expect "held regions" "" "$(held_regions u)"
 	expect "dirty regions" "" "$(log_dirty "$log")"
 	dm_status m >/dev/null
@@ -387,7 +387,7 @@ never_resumed()
 	trace_mark
 	dm_load m "$(umirror u testd-core $RS)"
 	$DMSETUP clear "$PREFIX-m"
-	wait_until 10 requested DTR || fail "no DTR: $(requests)"
+	wait_until requested DTR || fail "no DTR: $(requests)"
 	expect "requests for it" "CTR DTR" \
 		"$(requests | tr ' ' '\n' | grep -E 'CTR|DTR|SUSPEND|RESUME' | xargs)"
 	dm_remove m
@@ -398,10 +398,11 @@ asked_slow()
 	requested IS_REMOTE_RECOVERING 1 slow || requested IN_SYNC 1 slow
 }
 
-# While one daemon's log does not answer, another log goes on.
+# While one daemon's log does not answer, another log goes on. The answers come after an
+# hour, or when the daemon is told to make no mistakes.
 two_logs()
 {
-	local slow start
+	local slow
 
 	setup_same
 	nullb leg2 2
@@ -409,18 +410,18 @@ two_logs()
 	testd_start
 	dm_create m "$(umirror fast testd-core $RS nosync)"
 	dm_create s "$(mirror_table $LEN "$(ulog slow testd-core $RS nosync)" "$(dev leg2) $(dev leg3)")"
-	testd_mistakes "IS_REMOTE_RECOVERING uuid=slow delay=4000" "IN_SYNC uuid=slow delay=4000"
+	testd_mistakes "IS_REMOTE_RECOVERING uuid=slow delay=3600000" \
+		"IN_SYNC uuid=slow delay=3600000"
 	trace_mark
 	write_region s 1 &
 	slow=$!
-	wait_until 10 asked_slow || fail "nothing asked for the slow log"
-	start=${EPOCHREALTIME/./}
+	wait_until asked_slow || fail "nothing asked for the slow log"
 	write_region m 1 "fast"
 	write_region m 2 "fast"
 	dm_status m >/dev/null
-	[ $((${EPOCHREALTIME/./} - start)) -lt 2000000 ] || fail "the fast log had to wait"
-	kill -0 $slow 2>/dev/null || fail "the slow log did not wait"
+	! gone $slow || fail "the slow log did not wait"
 	testd_mistakes
+	wait_until gone $slow || fail "the slow write still waits"
 	wait $slow || fail "the slow write failed"
 	dm_remove s
 	dm_remove m
@@ -523,7 +524,9 @@ no_daemon()
 	if dm_create m "$(umirror u testd-core $RS)" 2>/dev/null; then
 		fail "made without a daemon"
 	fi
-	[ $((SECONDS - start)) -le 5 ] || fail "took $((SECONDS - start)) s"
+	# Without waiting for one, which would be 15 s.
+	allow 5
+	[ $((SECONDS - start)) -le $allowed_s ] || fail "took $((SECONDS - start)) s"
 	expect "module references" "$refs" "$(refs)"
 }
 
@@ -537,7 +540,7 @@ mirror_fails()
 		2>/dev/null; then
 		fail "made with a leg that is not there"
 	fi
-	wait_until 10 requested DTR || fail "no DTR: $(requests)"
+	wait_until requested DTR || fail "no DTR: $(requests)"
 }
 
 # --- answers that are no fault, or must be harmless --------------------------
@@ -555,7 +558,7 @@ harmless()	# MISTAKE...
 	dm_status m >/dev/null
 	expect "the log's status" "1 testd-core" "$(log_status m)"
 	in_sync m || fail "$* and $(dm_status m)"
-	wait_until 10 holds_nothing u || fail "held: $(held_regions u)"
+	wait_until holds_nothing u || fail "held: $(held_regions u)"
 	dm_remove m
 	expect_on_legs 3 "on both"
 	expect_on_legs 4 "on both"
@@ -600,7 +603,9 @@ repeated()
 		wait "$w" || fail "a write failed"
 	done
 	[ $((SECONDS - start)) -ge 13 ] || fail "not repeated but taken for an answer"
-	[ $((SECONDS - start)) -le 30 ] || fail "took $((SECONDS - start)) s"
+	# Once, not twice.
+	allow 30
+	[ $((SECONDS - start)) -le $allowed_s ] || fail "took $((SECONDS - start)) s"
 	for i in "${!faults[@]}"; do
 		dm_remove "m$i"
 		[ "$(flushes "u$i")" -ge 2 ] || fail "not repeated: ${faults[i]}"
@@ -623,6 +628,7 @@ com_failure()
 	dm_remove m
 }
 
+measure_machine
 run_tests \
 	traffic_at_create "requests at create and remove" \
 	table_and_status "table and status lines" \

@@ -29,7 +29,7 @@
 #
 # KILLS, or else ROUNDS, is the number of deaths (100), LIMIT the seconds they may take (300).
 # A slow machine does with fewer deaths, half of them at least, and goes on until then
-# and until legs have differed, up to four times as long.
+# and until legs have differed, however long that takes.
 
 # shellcheck source-path=SCRIPTDIR source=testd_lib.sh
 . "$(dirname "$0")/testd_lib.sh"
@@ -196,8 +196,7 @@ more_deaths()	# ROUNDS
 	local passed=$((SECONDS - begin))
 
 	[ $round -le "$1" ] || return
-	[ $passed -ge $((LIMIT / 2)) ] || return 0
-	[ $passed -lt $((2 * LIMIT)) ] && { [ $round -le $(($1 / 2)) ] || [ $different = 0 ]; }
+	[ $passed -lt $((LIMIT / 2)) ] || [ $round -le $(($1 / 2)) ] || [ $different = 0 ]
 }
 
 deaths()	# ROUNDS FORGET [WORD...]
@@ -226,12 +225,12 @@ deaths()	# ROUNDS FORGET [WORD...]
 	for ((round = 1; ; round++)); do
 		more_deaths "$rounds" || break
 		if [ $((round % 2)) = 1 ]; then
-			wait_until 20 flushed || { broken=1; break; }
+			wait_until flushed || { broken=1; break; }
 			sleep 0.0$((RANDOM % 10))
 			testd_kill
 			next_mistakes "FLUSH skip=$((RANDOM % 3)) exit-after"
 		else
-			wait_until 20 gone "$testd" || { broken=1; break; }
+			wait_until gone "$testd" || { broken=1; break; }
 			next_mistakes
 		fi
 		check_disk
@@ -249,16 +248,15 @@ deaths()	# ROUNDS FORGET [WORD...]
 	gone "$testd" || testd_kill
 	testd_start
 	for p in "${writers[@]}"; do
-		wait_until 40 gone "$p" || fail "a write is still waiting"
+		wait_until gone "$p" || fail "a write is still waiting"
 		wait "$p" || fail "a write failed"
 	done
 	check_marked || wrong=$((wrong + 1))
 	echo "# B: $((round - 1)) deaths, $different regions in which the legs differed, $clean of them not dirty"
 	[ $wrong = 0 ] && [ $clean = 0 ] || fail "marks were lost"
 	[ $different -gt 0 ] || fail "the legs never differed: nothing was proved"
-	[ $round -gt $((rounds / 2)) ] || fail "only $((round - 1)) deaths in $((2 * LIMIT)) s"
 	dm_swap slow "$(linear "$(dev leg1)" $LEN)"
-	wait_until 30 in_sync m || fail "at last: $(dm_status m)"
+	wait_until in_sync m || fail "at last: $(dm_status m)"
 	dm_remove m
 	expect "regions differing at last" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
 	expect "dirty regions at last" "" "$(log_dirty "$log")"
