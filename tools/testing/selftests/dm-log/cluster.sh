@@ -256,9 +256,28 @@ run()		# FUNCTION DESCRIPTION
 	if [ $rc = 0 ]; then
 		ktap_test_pass "- $2"
 	else
+		for node in 1 2; do why "$node"; done
 		ktap_test_fail "- $2"
 		failed=1
 	fi
+}
+
+# What a node looks like after a failure. One that still hangs in its last order, or has no
+# power, does not say; its own console has been written down.
+why()		# NODE
+{
+	local dir=$OUT/node$1 n=1
+
+	echo "# node $1:"
+	while [ -e "$dir/order.$n" ]; do n=$((n + 1)); done
+	if [ ! -e "$dir/pid" ] || off "$(cat "$dir/pid")"; then
+		echo "#   is off"
+	elif [ $n -gt 1 ] && [ ! -e "$dir/status.$((n - 1))" ]; then
+		echo "#   has not ended: $(cat "$dir/order.$((n - 1))")"
+	else
+		on "$1" explain || :
+	fi
+	tail -n 10 "$OUT/node$1.log" | sed 's/^/#   console: /'
 }
 
 # The node killed is the one that answers for the log, and then the other.

@@ -326,6 +326,7 @@ run()
 {
 	set -eu
 	preflight
+	trap '[ $? = 0 ] || explain' EXIT
 	measure_machine
 	# shellcheck disable=SC2154 # measure_machine makes machine_ms
 	printf -v settle_s '%d.%03d' $((machine_ms / 2000)) $((machine_ms / 2 % 1000))
@@ -333,7 +334,7 @@ run()
 		load_modules
 		clean_delay "${CLEAN_DELAY_MS:-0}"
 		kmsg_mark
-		( set -eu; $part )
+		( trap - EXIT; set -eu; $part )
 		! kernel_complained
 		remove_devices
 		unload_modules

@@ -723,6 +723,79 @@ remove_devices()	# [TEST'S STATUS]
 	[ -z "$left" ] || { echo "# left behind:" $left; return 1; }
 }
 
+# What a failed test was about: tables and status of its devices, the log's counters, who
+# waits where, and what the kernel said last. A status may hang as the test did, so it gets
+# 5 s, which is no bound that a verdict depends on. So many lines of each, and no more.
+explain()
+{
+	local dir d n=0 askers=() f
+
+	dir=$(mktemp -d) || return 0
+	while read -r d; do
+		[[ $d == "$PREFIX"-* ]] || continue
+		n=$((n + 1))
+		{
+			$DMSETUP table "$d" | sed "s/^/table $d: /"
+			$DMSETUP status --noflush "$d" | sed "s/^/status $d: /"
+			$DMSETUP info -c --noheadings -o suspended,tables_loaded,open,events "$d" |
+				sed "s/^/state $d: /"
+		} >"$dir/$n" 2>&1 </dev/null &
+		askers+=($!)
+	done < <(timeout 5 $DMSETUP info -c --noheadings -o name 2>/dev/null)
+	for ((n = 0; n < 100; n++)); do
+		all_gone "${askers[@]}" && break
+		nap 0.05
+	done
+	for d in "${askers[@]}"; do
+		gone "$d" && continue
+		echo "#   the table or status of a device hangs"
+		pkill -KILL -P "$d" || :
+	done
+	cat "$dir"/* 2>/dev/null | explained 60
+	rm -rf "$dir"
+
+	for f in /sys/kernel/debug/dm_log /sys/block/dm-*/dm_log*; do
+		if [ -d "$f" ]; then
+			echo "counters ${f#/sys/block/}: $(cd "$f" && grep -s . ./* |
+				sed 's,^\./\([^:]*\):,\1=,' | xargs)"
+		elif [ -f "$f" ]; then
+			sed 's/^/counters: /' "$f"
+		fi
+	done | explained 40
+	waiting_tasks | explained 80
+	if [ -n "${kmsg_mark:-}" ]; then kmsg_since; else dmesg; fi | tail -n 20 |
+		sed 's/^/kernel: /' | explained 20
+}
+
+explained()	# LINES
+{
+	head -n "$1" | cut -c 1-400 | sed 's/^/#   /'
+}
+
+all_gone()	# PID...
+{
+	local p
+
+	for p; do
+		gone "$p" || return
+	done
+}
+
+# Tasks that cannot be interrupted, and where they are.
+waiting_tasks()
+{
+	local stat task comm
+
+	for stat in /proc/[0-9]*/task/[0-9]*/stat; do
+		{ read -r task <"$stat"; } 2>/dev/null || continue
+		[[ ${task##*) } == D* ]] || continue
+		comm=${task#*(}
+		stat=${stat%/stat}
+		echo "waits: ${task%% *} (${comm%%)*}) in $(cat "$stat/wchan" 2>/dev/null)"
+		head -n 12 "$stat/stack" 2>/dev/null | sed 's/^/waits:     /'
+	done
+}
+
 preflight()
 {
 	[ "$(id -u)" = 0 ] || { ktap_skip_all "needs root"; exit "$KSFT_SKIP"; }
@@ -757,6 +830,8 @@ run_one()	# FUNCTION DESCRIPTION
 	# Not in an "if": that would switch "set -e" off inside.
 	( set -eu; "$1" )
 	rc=$?
+	# Now, before what it was about is gone.
+	[ $rc = 0 ] || [ $rc = "$KSFT_SKIP" ] || explain
 	if [ $rc -ne 1 ] || [ -z "${DM_LOG_DISPOSABLE:-}" ]; then
 		after_test
 		remove_devices $rc || rc=1
@@ -776,7 +851,6 @@ run_one()	# FUNCTION DESCRIPTION
 		__ktap_test ok "- $2" "SKIP $(cat "$skip_reason" 2>/dev/null)"
 		KTAP_CNT_SKIP=$((KTAP_CNT_SKIP + 1)) ;;
 	*)
-		kmsg_since | grep -i device-mapper | tail -n 5 | sed 's/^/# kernel: /'
 		ktap_test_fail "- $2" ;;
 	esac
 }

@@ -46,7 +46,7 @@ flushing=$work/flushing	# locked as long as a flush is under way
 wrong()
 {
 	echo "not ok - $*"
-	dmesg | tail -n 30 | sed 's/^/# kernel: /'
+	explain
 	# What hangs would hang us.
 	exit 1
 }
