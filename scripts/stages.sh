@@ -6,9 +6,12 @@
 #	not_yet		names of stages whose script may be missing
 #	results		where NAME.tap and NAME.log go
 #	slots		how many stages run at a time
-#	alone		names of stages of which only one runs at a time, with others beside it
+#	alone		lists of names of stages, of each of which only one runs at a time, with
+#			others beside it
 #	idle		names of stages that mostly wait: they run beside all that
-#	limit		seconds that a stage may take
+#	limit		seconds that all of it may take: what has not ended then is stopped and has
+#			failed, and the table and the last line are printed all the same
+#	budgets		a file with "NAME SECONDS" of each stage: one that took longer is named
 #	progress	not empty: show what each stage said last, too
 #
 # and perhaps a function tally(), for what is to stand before the last line.
@@ -60,8 +63,8 @@ judge() {
 # Run them
 #
 
-declare -A pid=() start=() took=() counts=()
-queue=() waiting=() left_out=()
+declare -A pid=() start=() took=() cpu=() counts=()
+queue=() waiting=() left_out=() nr_explained=0
 
 want() { # NAME, among the arguments or without any
 	local name=$1 w; shift
@@ -85,8 +88,12 @@ begin() { # STAGE
 	local name command
 	read -r name command <<<"$1"
 	rm -f "$results/$name".*
-	# shellcheck disable=SC2086 # a command and its arguments
-	timeout -k 20 $limit $command >"$results/$name.tap" 2>"$results/$name.log" </dev/null &
+	# With its CPU time, which tells how much work it is, whatever runs beside it.
+	# shellcheck disable=SC2016,SC2086 # for that shell; a command and its arguments
+	timeout -k 20 $((limit > SECONDS ? limit - SECONDS : 1)) \
+		bash -c 'TIMEFORMAT="%U %S"; { time "${@:2}" 2>&3; } 3>&2 2>"$1"' - \
+		"$results/$name.cpu" $command \
+		>"$results/$name.tap" 2>"$results/$name.log" </dev/null &
 	pid[$name]=$! start[$name]=$SECONDS
 	say "$name: started"
 }
@@ -96,17 +103,20 @@ end() { # NAME
 	wait "${pid[$name]}" || status=$?
 	unset "pid[$name]"
 	took[$name]=$((SECONDS - start[$name]))
+	cpu[$name]=$(awk '{ print int($1 + $2) }' "$results/$name.cpu")
 	counts[$name]=$(judge "$results/$name.tap" "$status")
 	read -r passed failed skipped <<<"${counts[$name]}"
-	say "$name: $passed passed, $failed failed, $skipped skipped in ${took[$name]} s"
+	say "$name: $passed passed, $failed failed, $skipped skipped in ${took[$name]} s (CPU ${cpu[$name]} s)"
 	[ "$failed" -gt 0 ] || return 0
-	[ $status != 124 ] || say "    stopped after $limit s"
+	[ $status != 124 ] || say "    stopped, after $SECONDS s of $limit in all"
 	say "    exit status $status; see $results/$name.tap and $name.log:"
 	reasons "$name" | tee -a "$results/reasons"
 	# What it takes to see it again; the rest of a log may not be at hand.
 	grep -aE '^ *#.*(\<seed\>|(EXPECTATION|ASSERTION) FAILED)' -A 2 "$results/$name.tap" |
 		head -n 60 | sed 's/^/    /' || :
-	tail -n 15 "$results/$name.log" | sed 's/^/    | /'
+	# Of the first all that explains it: the end of a guest's console, what waited for
+	# what, counters. The others are often of the same cause.
+	tail -n $((nr_explained++ ? 15 : 120)) "$results/$name.log" | sed 's/^/    | /'
 }
 
 # reasons NAME: what failed, with the remarks before and behind it
@@ -130,24 +140,51 @@ reasons() {
 		{ kept = 0 }' "$results/$1.tap" | cut -c 1-300 | sed "s/^/    $1: /"
 }
 
+# Where the time goes: the five slowest stages, and the five slowest tests of those that
+# say how long each took. And which stages took longer than they should.
+slowest() {
+	local stage name budget
+
+	say "slowest stages: $(for stage in "${queue[@]}"; do
+		name=$(name_of "$stage")
+		echo "${took[$name]} $name"
+	done | sort -rn | awk 'NR <= 5 { printf "%s%s %d s", (NR > 1 ? ", " : ""), $2, $1 }')"
+	say "slowest tests:"
+	for stage in "${queue[@]}"; do
+		name=$(name_of "$stage")
+		sed -nE "s/^ *# took ([0-9]+) ms: /\1 $name: /p" "$results/$name.tap"
+	done | sort -rn | awk 'NR <= 5 { ms = $1; sub(/^[0-9]+ /, "    "); printf "%s, %.1f s\n", $0, ms / 1000 }'
+	[ -n "${budgets-}" ] || return 0
+	while read -r name budget _; do
+		[ -z "${took[$name]-}" ] || [ "${took[$name]}" -le "$budget" ] ||
+			say "warning: $name took ${took[$name]} s, over its budget of $budget s (${budgets#"$top/"})"
+	done < <(grep -v '^#' "$budgets")
+	say ""
+}
+
 sum_up() {
-	local total_passed=0 total_failed=0 total_skipped=0
+	local total_passed=0 total_failed=0 total_skipped=0 total_cpu=0
 	local stage name passed failed skipped
 
 	say ""
-	printf '%-14s %8s %8s %8s %8s\n' stage passed failed skipped seconds
+	printf '%-14s %8s %8s %8s %8s %8s\n' stage passed failed skipped seconds CPU
 	for stage in "${queue[@]}"; do
 		name=$(name_of "$stage")
 		read -r passed failed skipped <<<"${counts[$name]}"
-		printf '%-14s %8d %8d %8d %8d\n' "$name" "$passed" "$failed" "$skipped" "${took[$name]}"
+		printf '%-14s %8d %8d %8d %8d %8d\n' "$name" "$passed" "$failed" "$skipped" \
+			"${took[$name]}" "${cpu[$name]:-0}"
+		total_cpu=$((total_cpu + ${cpu[$name]:-0}))
 		total_passed=$((total_passed + passed))
 		total_failed=$((total_failed + failed))
 		total_skipped=$((total_skipped + skipped))
 	done
+	printf '%-14s %8d %8d %8d %8d %8d\n' all $total_passed $total_failed $total_skipped \
+		$SECONDS $total_cpu
 	for name in "${left_out[@]}"; do
 		printf '%-14s %s\n' "$name" "not written yet"
 	done
 	say ""
+	slowest
 	# Again, for who sees the end only.
 	[ ! -s "$results/reasons" ] || { cat "$results/reasons"; say ""; }
 	[ "$(type -t tally)" != function ] || tally
@@ -159,13 +196,22 @@ sum_up() {
 
 in_list() { [[ " $2 " == *" $1 "* ]]; } # NAME "NAME..."
 
+# One runs that this one must not run beside.
+others_run() { # NAME
+	local group other
+	for group in "${alone[@]}"; do
+		in_list "$1" "$group" || continue
+		for other in "${!pid[@]}"; do ! in_list "$other" "$group" || return 0; done
+	done
+	return 1
+}
+
 # The first that waits, but for those that have to be alone while another of them runs,
 # and as long as there is a slot that it needs.
 begin_next() {
-	local i name busy='' idle_runs='' used=0
+	local i name idle_runs='' used=0
 
 	for name in "${!pid[@]}"; do
-		! in_list "$name" "${alone-}" || busy=y
 		if in_list "$name" "${idle-}"; then idle_runs=y; else used=$((used + 1)); fi
 	done
 	for i in "${!waiting[@]}"; do
@@ -174,7 +220,7 @@ begin_next() {
 			[ -z "$idle_runs" ] || continue
 		else
 			[ $used -lt $slots ] || continue
-			[ -z "$busy" ] || ! in_list "$name" "${alone-}" || continue
+			! others_run "$name" || continue
 		fi
 		begin "${waiting[$i]}"
 		unset "waiting[$i]"
