@@ -21,12 +21,8 @@ s=$(in_sync demo)
 first=$s
 echo 100 >$throttle
 echo "mirror is up again, regions in sync: $s"
-tries=0
-until [ "${s%/*}" = "${s#*/}" ]; do
-	[ "$((tries += 1))" -lt 1200 ]
-	sleep 0.1
-	s=$(in_sync demo)
-done
+all_in_sync() { s=$(in_sync demo) && [ "${s%/*}" = "${s#*/}" ]; }
+wait_until all_in_sync
 after=$(sectors_written vdb)
 status=$(dms status demo)
 echo "resync done, regions in sync: $s"

@@ -31,7 +31,7 @@ mount -t ext4 "$mirror" /mnt
 tar -xf /dev/vdd -C /mnt archive &
 unpack=$!
 while kill -0 $unpack 2>/dev/null; do
-	sleep 3
+	sleep 1
 	echo "$(df -m /mnt | awk 'END { print $3 }') MB written"
 done
 wait $unpack

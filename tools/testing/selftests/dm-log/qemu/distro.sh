@@ -15,6 +15,7 @@ claim() { # NAME CONDITION
 		echo "ok - $1"
 	else
 		echo "not ok - $1"
+		explain | sed 's/^/# /'
 	fi
 }
 
@@ -36,14 +37,8 @@ is() {
 	return 1
 }
 
-wait_in_sync() { # NAME
-	tries=0
-	until [ "$(in_sync "$1")" = $regions/$regions ]; do
-		tries=$((tries + 1))
-		[ $tries -lt 600 ] || { echo "# $(dms status "$1")"; return 1; }
-		sleep 0.1
-	done
-}
+is_in_sync() { [ "$(in_sync "$1")" = $regions/$regions ]; }
+wait_in_sync() { wait_until is_in_sync "$1"; } # NAME
 
 status() { # LOG-STATUS: the whole line of a mirror in sync
 	echo "0 $sectors mirror 2 $a $b $regions/$regions 1 AA $1"

@@ -3,6 +3,40 @@
 # Helpers for the scripts that run in the QEMU guest (dash and busybox).
 # shellcheck shell=dash
 
+# How long to wait for what must come, in seconds: a hang, twenty times what a fast machine
+# needs. The limit of the whole guest is behind it. As in dm_log_lib.sh.
+HANG_S=100
+
+wait_until() { # COMMAND...
+	read -r now _ </proc/uptime
+	deadline=$((${now%.*} + HANG_S + 1))
+	until "$@"; do
+		read -r now _ </proc/uptime
+		[ "${now%.*}" -lt "$deadline" ] || { echo "# waited $HANG_S s in vain: $*"; return 1; }
+		sleep 0.1
+	done
+}
+
+# What a failure was about, so many lines of each: tables and status, the log's counters, what
+# waits where, and the kernel's last words.
+explain() {
+	timeout 10 dmsetup --noudevsync table 2>&1 | sed 's/^/table /' | head -n 30
+	timeout 10 dmsetup --noudevsync status --noflush 2>&1 | sed 's/^/status /' | head -n 30
+	for f in /sys/block/dm-*/dm_log* /sys/kernel/debug/dm_log; do
+		if [ -d "$f" ]; then
+			echo "counters ${f#/sys/block/}: $(cd "$f" && grep . ./* | tr '\n' ' ')"
+		elif [ -f "$f" ]; then
+			cat "$f"
+		fi
+	done | head -n 30
+	for f in /proc/[0-9]*; do
+		grep -q '^State:.D' "$f/status" 2>/dev/null || continue
+		echo "waits: ${f#/proc/} $(cat "$f/comm") in $(cat "$f/wchan")"
+		head -n 12 "$f/stack" | sed 's/^/waits:     /'
+	done 2>/dev/null | head -n 60
+	dmesg | tail -n 20 | sed 's/^/kernel: /'
+}
+
 # There is no udev in the guest.
 dms() { dmsetup --noudevsync --noudevrules "$@"; }
 

@@ -16,9 +16,8 @@ claim() { # NAME CONDITION
 	else
 		echo "not ok - $group: $1"
 		{
-			dms status
-			dms table
-			lvm lvs -a -o+devices
+			explain
+			timeout 60 lvm lvs -a -o+devices
 			tail -n 20 /tmp/said
 		} 2>&1 | sed 's/^/# /'
 	fi
@@ -36,15 +35,6 @@ is() {
 lv() { lvm "$@" >/tmp/said 2>&1; }
 
 field() { lvm lvs -a --noheadings -o "$1" "vg/$2" 2>/dev/null | tr -d ' '; }
-
-until_true() { # SECONDS COMMAND...
-	tries=$(($1 * 5 / 2))
-	shift
-	until "$@"; do
-		[ "$((tries -= 1))" -gt 0 ] || return
-		sleep 0.4
-	done
-}
 
 #
 # The physical volumes: linear ones over the disks, which can be made to fail. That is
@@ -103,7 +93,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 stop() {
 	: >/run/stop
 	[ -n "$writer" ] || return
-	until_true 30 gone "$writer" || { echo "# a write hangs"; return 1; }
+	wait_until gone "$writer" || { echo "# a write hangs"; return 1; }
 	wait "$writer"
 	writer=''
 }
@@ -111,7 +101,7 @@ acks() { wc -l </run/acks; }
 more_than() { [ "$(acks)" -gt "$1" ]; }
 goes_on() { # the writer is not held
 	before=$(acks)
-	until_true 20 more_than $((before + 2)) && return
+	wait_until more_than $((before + 2)) && return
 	echo "# writes are held: $(acks) were acknowledged, $before before"
 	return 1
 }
@@ -176,7 +166,7 @@ is_in_sync() { # NAME
 	s=$(in_sync "$1") && [ "${s%/*}" = "${s#*/}" ]
 }
 wait_in_sync() { # NAME
-	until_true 60 is_in_sync "$1" && return
+	wait_until is_in_sync "$1" && return
 	echo "# not in sync: $(dms status "$1")"
 	return 1
 }
@@ -371,7 +361,7 @@ claim "a linear volume in use" 'lv lvcreate -y -L 32M -n m vg ${pv}a && make_fs 
 moving() { # COMMAND...: in the background, until its mirror is there
 	lvm "$@" >/tmp/moved 2>&1 &
 	mover=$!
-	until_true 20 has table vg-pvmove0 " mirror core "
+	wait_until has table vg-pvmove0 " mirror core "
 }
 kill_mover() {
 	kill -9 "$mover" 2>/dev/null
@@ -415,19 +405,19 @@ no_flushes
 claim "a mirror in use" '
 	lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 128k -L 32M -n m vg ${pv}a ${pv}b ${pv}c && make_fs m && good_mirror m disk'
 claim "the second leg fails: the status tells, the mirror holds writes" '
-	lose b && until_true 20 has status vg-m " AD 3 disk [0-9:]* A" && some_lost && held'
+	lose b && wait_until has status vg-m " AD 3 disk [0-9:]* A" && some_lost && held'
 claim "lvconvert --repair takes a spare disk, writes go on" '
 	lv lvconvert -y -i1 --repair vg/m && goes_on && good_mirror m disk && ! on_any b'
 claim "the disk is replaced" 'replace b'
 claim "the first leg fails: the status tells, the mirror holds writes" '
-	lose a && until_true 20 has status vg-m " DA 3 disk [0-9:]* A" && some_lost && held'
+	lose a && wait_until has status vg-m " DA 3 disk [0-9:]* A" && some_lost && held'
 claim "lvconvert --repair --use-policies: removes the leg, writes go on" '
 	lv lvconvert -y --repair --use-policies vg/m && goes_on && good_linear m && ! on_any a'
 claim "the disk is replaced" 'replace a'
 claim "the file system is clean" 'clean_fs m && lv lvremove -y vg/m'
 claim "with a core log: a leg fails, lvconvert --repair" '
 	lv lvcreate -y --type mirror -m1 --mirrorlog core -R 128k -L 32M -n m vg ${pv}a ${pv}b && make_fs m && good_mirror m core &&
-	lose a && until_true 20 has status vg-m " DA 1 core" && lv lvconvert -y -i1 --repair vg/m && goes_on &&
+	lose a && wait_until has status vg-m " DA 1 core" && lv lvconvert -y -i1 --repair vg/m && goes_on &&
 	good_mirror m core && ! on_any a && replace a'
 claim "the file system is clean" 'clean_fs m && lv lvremove -y vg/m'
 }
@@ -438,7 +428,7 @@ no_flushes
 claim "a mirror in use" '
 	lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 128k -L 32M -n m vg ${pv}a ${pv}b ${pv}c && make_fs m && good_mirror m disk'
 claim "the second leg fails, and is back" '
-	lose b && until_true 20 has status vg-m " AD 3 disk [0-9:]* A" && some_lost && return_of b && held'
+	lose b && wait_until has status vg-m " AD 3 disk [0-9:]* A" && some_lost && return_of b && held'
 claim "lvchange --refresh: writes go on, what was missing is copied, and only that" '
 	sectors=$(written b); lv lvchange --refresh vg/m && goes_on && good_mirror m disk && has status vg-m " AA 3 disk [0-9:]* A" &&
 	[ $(($(written b) - sectors)) -lt 32768 ]'
@@ -450,7 +440,7 @@ new "loss of the log"
 claim "a mirror in use" '
 	lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 128k -L 32M -n m vg ${pv}a ${pv}b ${pv}c && make_fs m && good_mirror m disk'
 claim "the log fails: the status tells, the mirror holds writes" '
-	lose c && until_true 20 has status vg-m " AA 3 disk [0-9:]* D" && held'
+	lose c && wait_until has status vg-m " AA 3 disk [0-9:]* D" && held'
 claim "lvconvert --repair gives it another one, writes go on" '
 	lv lvconvert -y -i1 --repair vg/m && goes_on && good_mirror m disk && ! on_any c'
 claim "the disk is replaced" 'replace c'
@@ -466,11 +456,11 @@ claim "lvcreate, dmeventd watches the mirror" '
 	dmeventd && lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 128k -L 32M -n m vg ${pv}a ${pv}b ${pv}c &&
 	make_fs m && good_mirror m disk && is monitored "$(field seg_monitor m)"'
 claim "a leg fails: it takes a spare disk, writes go on" '
-	lose b && until_true 20 noticed b && until_true 60 goes_elsewhere b &&
+	lose b && wait_until noticed b && wait_until goes_elsewhere b &&
 	goes_on && good_mirror m disk'
 claim "the disk is replaced" 'replace b'
 claim "the log fails: there is another one, writes go on" '
-	l=$(on m_mlog) && l=${l#"$pv"} && [ -n "$l" ] && lose "$l" && until_true 60 goes_elsewhere "$l" && goes_on && good_mirror m disk'
+	l=$(on m_mlog) && l=${l#"$pv"} && [ -n "$l" ] && lose "$l" && wait_until goes_elsewhere "$l" && goes_on && good_mirror m disk'
 claim "the disk is replaced" 'replace "$l"'
 claim "the file system is clean" 'clean_fs m && lv lvremove -y vg/m'
 kill "$(cat /run/dmeventd.pid)"

@@ -18,14 +18,9 @@ sectors_written() { awk '{ print $7 }' /sys/block/vdb/stat; }
 
 # The mirror's own wait, so that the legs are not read before they are equal.
 wait_in_sync() {
-	tries=0
-	s=$(in_sync m)
-	until [ "${s%/*}" = "${s#*/}" ]; do
-		[ "$((tries += 1))" -lt 600 ] || { echo "# not in sync: $(dms status m)"; return 1; }
-		sleep 0.1
-		s=$(in_sync m)
-	done
+	wait_until all_in_sync || { explain | sed 's/^/# /'; return 1; }
 }
+all_in_sync() { s=$(in_sync m) && [ "${s%/*}" = "${s#*/}" ]; }
 
 create() {
 	dms create m --table "0 $sectors mirror disk 2 /dev/vdc $REGION \
@@ -47,10 +42,9 @@ cmp /dev/vda /dev/vdb && echo "@same"
 create
 /data/soak-io write "$mirror" /dev/vdd 0 "$blocks" "$SEED" &
 # Under way, and not only begun.
-until [ "$(dms status m --noflush >/dev/null; awk '{ print $5 }' /sys/block/vdd/stat)" -gt 50 ]; do
-	sleep 0.1
-done
+under_way() { [ "$(awk '{ print $5 }' /sys/block/vdd/stat)" -gt 50 ]; }
+wait_until under_way
 echo "@writing"
-sleep 60
+sleep $HANG_S
 echo "# nobody cut the power"
 exit 1

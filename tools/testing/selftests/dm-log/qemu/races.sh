@@ -12,8 +12,8 @@ mkdir -p /dev/shm /var/tmp
 for m in null_blk dm-flakey; do
 	[ $m = null_blk ] && modprobe $m nr_devices=0 || modprobe $m
 done
-# One lock report less to look through: it hangs after this many seconds.
-echo 60 >/proc/sys/kernel/hung_task_timeout_secs
+# The kernel says what hangs, and where, not before races.sh calls it a hang.
+echo $HANG_S >/proc/sys/kernel/hung_task_timeout_secs
 chmod +x /data/*
 export KTAP_HELPERS=/data/ktap_helpers.sh DM_LOG_EXPECT=ours
 DM_LOG_TEST_KO=$(echo /lib/modules/*/updates/dm-log-test-null.ko)
