@@ -314,12 +314,13 @@ static void us_never_resumed(struct kunit *test)
 static void us_no_daemon(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = test->priv;
-	unsigned long begin = jiffies;
 
 	fm->daemon.dead = true;
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_create(fm, WORDS));
 	expect_trace(fm, "");
-	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + 5 * HZ));
+	/* It tries a few times, and does not wait for one to come. */
+	KUNIT_EXPECT_GE(test, fm->daemon.nr_refused, 2);
+	KUNIT_EXPECT_LE(test, fm->daemon.nr_refused, 5);
 }
 
 /* B8, B32, B34: whatever the daemon says while the log is made. */
@@ -936,13 +937,13 @@ static void us_resume_replays(struct kunit *test)
 static void us_suspend_without_daemon(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
-	unsigned long begin = jiffies;
 
 	mark(fm, 5);
 	fm->daemon.dead = true;
+	/* Who waits for ever never comes to an end here; who waits for long asks often. */
 	fm->log->type->presuspend(fm->log);
 	KUNIT_EXPECT_LT(test, fm->log->type->postsuspend(fm->log), 0);
-	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + 5 * HZ));
+	KUNIT_EXPECT_LE(test, fm->daemon.nr_refused, 20);
 
 	fm->daemon.dead = false;
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
@@ -1205,13 +1206,15 @@ static void us_sync_count_worker(struct kunit *test)
 	int i;
 
 	__clear_bit(3, fm->daemon.in_sync);
-	for (i = 0; i < 10; i++)
+	/* On a machine that needs 100 ms for each of a hundred this shows nothing else. */
+	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR - 1);
-	KUNIT_EXPECT_LT(test, fm->daemon.traced, 10);
+	KUNIT_EXPECT_LT(test, fm->daemon.traced, 100);
 	forget_trace(&fm->daemon);
 	__set_bit(3, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
 	expect_trace(fm, "N");
+	/* The delay is over, and what is over stays so. */
 	msleep(150);
 	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
 	/* That all are in sync is for the daemon to say each time. */
@@ -1355,14 +1358,14 @@ static void us_status_strings(struct kunit *test)
 static void us_status_without_daemon(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
-	unsigned long begin = jiffies;
 
 	fm->daemon.dead = true;
 	dm_ulog_released(fm->daemon.portid);
 	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256),
 			   "userspace 1 COM_FAILURE");
 	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
-	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + HZ));
+	/* No attempts for a second, or for fifteen. */
+	KUNIT_EXPECT_LE(test, fm->daemon.nr_refused, 4);
 }
 
 /*
@@ -1470,7 +1473,6 @@ static void us_restart_idle(struct kunit *test)
 static void us_flush_without_daemon(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
-	unsigned long begin = jiffies;
 
 	mark(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
@@ -1478,7 +1480,7 @@ static void us_flush_without_daemon(struct kunit *test)
 	fm->daemon.dead = true;
 	dm_log_fake_restart(fm, true);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + HZ));
+	KUNIT_EXPECT_LE(test, fm->daemon.nr_refused, 4);
 }
 
 /*
@@ -1857,9 +1859,9 @@ static void us_daemon_timeout(struct kunit *test)
 	dm_log_daemon_timeout_s = 1;
 	mark(fm, 5);
 	fm->daemon.dead = true;
+	/* Without it this would not end. */
 	KUNIT_EXPECT_LT(test, flush(fm), 0);
 	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, begin + HZ));
-	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + 10 * HZ));
 	/* A write is not sorted to go unmarked. */
 	KUNIT_EXPECT_EQ(test, busy(fm, 7), 0);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 1);
