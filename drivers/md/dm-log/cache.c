@@ -118,7 +118,7 @@ static int commit_locked(struct dm_log_cache *cache, bool all)
  * @cache: the cache
  * @all: also make clean there what is clean in the map
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread that may sleep.
  * Return: 0, or a negative errno if a mark may not be durable.
  */
 int dm_log_cache_commit(struct dm_log_cache *cache, bool all)
@@ -141,7 +141,8 @@ static int flush_legs(struct dm_log_cache *cache)
 }
 
 /*
- * Flush the legs and clean the regions that this allows; the caller commits.
+ * Flush the legs and clean the regions that this allows; the caller commits. By the
+ * cleaner, and while that is stopped by a suspend.
  * @all: also regions that were cleared only a moment ago.
  * @defer: rather let other commits take the cleaned regions along.
  *
@@ -155,9 +156,7 @@ static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
 	u64 nr_idle, nr_cleaned = 0;
 	int r = 0;
 
-	lockdep_assert_held(&cache->clean_lock);
-
-	if (cache->gated || !cache->ops->may_clean(cache))
+	if (!cache->ops->may_clean(cache))
 		return;
 
 	nr_idle = dm_regions_nr_idle(rg);
@@ -195,22 +194,29 @@ static bool too_many_idle(struct dm_log_cache *cache)
 	       nr_idle > dm_regions_nr_nosync(rg);
 }
 
+/* Does the cleaner have to do without the delay? */
+static bool in_a_hurry(struct dm_log_cache *cache)
+{
+	return !READ_ONCE(dm_log_clean_delay_ms) || too_many_idle(cache);
+}
+
 /* The cleaner's next run; called by the worker in every pass, so it is cheap. */
 static void schedule_cleaner(struct dm_log_cache *cache)
 {
 	unsigned int delay_ms = READ_ONCE(dm_log_clean_delay_ms);
+	bool failed = READ_ONCE(cache->legs_failed);
 
-	if (!READ_ONCE(cache->live))
+	if (!READ_ONCE(cache->live) || !cache->ops->may_clean(cache))
 		return;
 
-	if (too_many_idle(cache) && !READ_ONCE(cache->legs_failed)) {
+	if (in_a_hurry(cache) && !failed) {
 		if (!READ_ONCE(cache->hurry)) {
 			WRITE_ONCE(cache->hurry, true);
-			mod_delayed_work(dm_log_wq, &cache->cleaner, 0);
+			dm_log_cache_tend(cache, 0);
 		}
 	} else if (!delayed_work_pending(&cache->cleaner)) {
 		queue_delayed_work(dm_log_wq, &cache->cleaner,
-				   msecs_to_jiffies(delay_ms));
+				   msecs_to_jiffies(max(delay_ms, failed ? AGAIN_MS : 0)));
 	}
 }
 
@@ -220,7 +226,6 @@ static void run_cleaner(struct work_struct *work)
 						  struct dm_log_cache, cleaner);
 	struct dm_regions *rg = &cache->common.regions;
 	unsigned int later_ms;
-	bool busy;
 
 	if (!READ_ONCE(cache->live))
 		return;
@@ -231,14 +236,10 @@ static void run_cleaner(struct work_struct *work)
 		return;
 	}
 
-	busy = too_many_idle(cache);
-	mutex_lock(&cache->clean_lock);
-	dm_regions_share(rg);
-	clean_regions(cache, busy, busy);
-	dm_log_cache_commit(cache, true);
-	dm_regions_unshare(rg);
-	mutex_unlock(&cache->clean_lock);
+	/* What becomes idle from now on may want another run. */
 	WRITE_ONCE(cache->hurry, false);
+	clean_regions(cache, in_a_hurry(cache), too_many_idle(cache));
+	dm_log_cache_commit(cache, true);
 
 	/* The worker of an idle mirror does not run: see to the rest here. */
 	if ((dm_regions_nr_idle(rg) && cache->ops->may_clean(cache)) ||
@@ -276,7 +277,6 @@ void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
 	cache->ti = ti;
 	cache->gated = true;
 	mutex_init(&cache->commit_lock);
-	mutex_init(&cache->clean_lock);
 	INIT_DELAYED_WORK(&cache->cleaner, run_cleaner);
 }
 
@@ -290,42 +290,15 @@ void dm_log_cache_exit(struct dm_log_cache *cache)
 {
 	dm_log_stats_hide(&cache->common.stats);
 	dm_log_common_exit(&cache->common);
-	mutex_destroy(&cache->clean_lock);
 	mutex_destroy(&cache->commit_lock);
 }
 
 /**
- * dm_log_cache_lock() - have map and stable copy, beside the worker
- * @cache: the cache
- *
- * Context: process context, may sleep; not the worker. Ends with
- * dm_log_cache_unlock().
- */
-void dm_log_cache_lock(struct dm_log_cache *cache)
-{
-	mutex_lock(&cache->clean_lock);
-	dm_regions_share(&cache->common.regions);
-	mutex_lock(&cache->commit_lock);
-}
-
-/**
- * dm_log_cache_unlock() - the reverse of dm_log_cache_lock()
- * @cache: the cache
- */
-void dm_log_cache_unlock(struct dm_log_cache *cache)
-{
-	mutex_unlock(&cache->commit_lock);
-	dm_regions_unshare(&cache->common.regions);
-	mutex_unlock(&cache->clean_lock);
-}
-
-/**
  * dm_log_cache_opened() - the stable copy is ours from now on
- * @cache: the cache, locked by dm_log_cache_lock()
+ * @cache: the cache, with @commit_lock held
  */
 void dm_log_cache_opened(struct dm_log_cache *cache)
 {
-	lockdep_assert_held(&cache->clean_lock);
 	lockdep_assert_held(&cache->commit_lock);
 
 	cache->legs_failed = false;
@@ -405,14 +378,13 @@ static void wait_for_clears(struct dm_log_cache *cache)
  */
 int dm_log_cache_close(struct dm_log_cache *cache)
 {
-	struct dm_regions *rg = &cache->common.regions;
 	int r;
 
 	wait_for_clears(cache);
 
-	mutex_lock(&cache->clean_lock);
-	dm_regions_share(rg);
-	clean_regions(cache, true, false);
+	/* One that was never opened must not call the mirror back. */
+	if (!cache->gated)
+		clean_regions(cache, true, false);
 	r = dm_log_cache_commit(cache, true);
 	/* Nobody will come back to it: an error that passes shall not remain. */
 	if (r)
@@ -420,8 +392,6 @@ int dm_log_cache_close(struct dm_log_cache *cache)
 	mutex_lock(&cache->commit_lock);
 	cache->gated = true;
 	mutex_unlock(&cache->commit_lock);
-	dm_regions_unshare(rg);
-	mutex_unlock(&cache->clean_lock);
 	dm_log_stats_hide(&cache->common.stats);
 	return r;
 }
@@ -439,34 +409,15 @@ int dm_log_cache_flush(struct dm_log_cache *cache)
 {
 	struct dm_log_stats *stats = &cache->common.stats;
 	struct dm_regions *rg = &cache->common.regions;
-	bool cleaned = false;
-	int r;
 
 	dm_log_count(&stats->flushes, 1);
 
-	if (dm_regions_nr_idle(rg)) {
-		if (READ_ONCE(dm_log_clean_delay_ms)) {
-			schedule_cleaner(cache);
-		} else if (READ_ONCE(cache->live) &&
-			   mutex_trylock(&cache->clean_lock)) {
-			clean_regions(cache, true, false);
-			/* An idle mirror has no next pass to try again in. */
-			if (cache->legs_failed)
-				dm_log_cache_tend(cache, AGAIN_MS);
-			mutex_unlock(&cache->clean_lock);
-			cleaned = true;
-		}
-	}
-
-	if (!dm_regions_uncommitted(rg)) {
-		dm_log_count(&stats->free_flushes, 1);
-		return 0;
-	}
-	r = dm_log_cache_commit(cache, cleaned);
-	/* Nor one to write in what could not be written: the region would stay dirty. */
-	if (r && cleaned)
-		dm_log_cache_tend(cache, AGAIN_MS);
-	return r;
+	if (dm_regions_nr_idle(rg))
+		schedule_cleaner(cache);
+	if (dm_regions_uncommitted(rg))
+		return dm_log_cache_commit(cache, false);
+	dm_log_count(&stats->free_flushes, 1);
+	return 0;
 }
 
 /**

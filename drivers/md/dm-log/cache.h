@@ -13,14 +13,13 @@
  * costs nothing, and many are cleaned at once for one flush of the legs. The
  * price is that a crash costs copying them, so their number is bounded.
  *
- * Threads and locks. The worker flushes; the cleaner (a work item) and the ioctl
- * thread (suspend, resume) clean and commit, too.
+ * Threads and locks. The worker commits marks. The cleaner (a work item) cleans, and
+ * nobody else does, but a suspend, once it has stopped the cleaner: so no lock is
+ * held while the legs are flushed.
  *
- * clean_lock	one cleaning at a time. Held across a flush of the legs, so the
- *		worker only tries it. Whoever else takes it shares the map.
- * commit_lock	one user of the stable copy at a time. Nests inside clean_lock.
- *		Held across I/O to the stable copy only, never across a flush of
- *		the legs, so the worker waits for it.
+ * commit_lock	one user of the stable copy at a time: the worker, the cleaner, the
+ *		ioctl thread (suspend, resume). Held across I/O to the stable copy
+ *		only, never across a flush of the legs, so the worker waits for it.
  *
  * Suspended. From presuspend on the cleaner stays away. postsuspend commits a
  * last time and closes the gate: the worker of this mirror may still clear
@@ -43,10 +42,9 @@ struct dm_log_cache;
  * struct dm_log_cache_ops - what kind of stable copy there is
  * @commit: Make the stable copy as dirty as the map, durably; and with @all also
  *	as clean as the map, if that does not happen anyway. Called under
- *	@commit_lock by the worker or the sharing thread, never while gated; may
- *	sleep. Return: 0; 1 to be called again after others had a chance to take
- *	@commit_lock, with @all only; or a negative errno, if a mark may not be
- *	durable.
+ *	@commit_lock by any thread, never while gated; may sleep. Return: 0; 1 to
+ *	be called again after others had a chance to take @commit_lock, with @all
+ *	only; or a negative errno, if a mark may not be durable.
  * @tend: Optional. Called by the cleaner before it does anything, without locks.
  *	Return: 0, or the milliseconds after which to come back because the
  *	stable copy cannot be used now.
@@ -71,15 +69,14 @@ struct dm_log_cache_ops {
  * @ti: the target, for the flush callback and events
  *
  * @commit_lock: see above
- * @clean_lock: see above
  * @cleaner: cleans in the background
  * @hurry: the cleaner was told not to wait; written by worker and cleaner
- * @legs_failed: the last flush of the legs failed; under @clean_lock
+ * @legs_failed: the last flush of the legs failed; written by whoever cleans
  *
  * @live: between resume and presuspend: the cleaner may run. Written by the
  *	ioctl thread
- * @gated: the stable copy is not ours: suspended, or never resumed; written
- *	under both locks, read under one
+ * @gated: the stable copy is not ours: suspended, or never resumed; under
+ *	@commit_lock
  * @resumed: was resumed at least once; ioctl thread only
  */
 struct dm_log_cache {
@@ -91,7 +88,6 @@ struct dm_log_cache {
 	struct dm_target *ti;
 
 	struct mutex commit_lock;	/* the stable copy */
-	struct mutex clean_lock;	/* one cleaning at a time */
 	struct delayed_work cleaner;
 	bool hurry;
 	bool legs_failed;
@@ -117,9 +113,6 @@ void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
 		       unsigned int kinds, const struct dm_log_cache_ops *ops,
 		       struct dm_dirty_log *log, struct dm_target *ti);
 void dm_log_cache_exit(struct dm_log_cache *cache);
-
-void dm_log_cache_lock(struct dm_log_cache *cache);
-void dm_log_cache_unlock(struct dm_log_cache *cache);
 
 void dm_log_cache_opened(struct dm_log_cache *cache);
 void dm_log_cache_start(struct dm_log_cache *cache, int error);

@@ -70,13 +70,7 @@ static int core_resume(struct dm_dirty_log *log)
 {
 	struct dm_log_common *common = log->context;
 
-	/*
-	 * The worker may be in the map: it runs before the first resume, and
-	 * the last bit of its work may outlive a suspend.
-	 */
-	dm_regions_share(&common->regions);
 	dm_regions_restart_resync(&common->regions);
-	dm_regions_unshare(&common->regions);
 	trace_dm_log_resume(common->stats.dev, "core", common->args.nr_regions,
 			    dm_regions_nr_nosync(&common->regions), 0);
 	dm_log_stats_show(&common->stats);

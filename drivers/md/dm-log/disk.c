@@ -123,10 +123,10 @@ static unsigned int disk_tend(struct dm_log_cache *cache)
 	if (READ_ONCE(dl->store.state) != DM_LOG_STORE_UNREADABLE)
 		return 0;
 
-	dm_log_cache_lock(cache);
+	mutex_lock(&cache->commit_lock);
 	if (!cache->gated)
 		retry_unreadable(dl);
-	dm_log_cache_unlock(cache);
+	mutex_unlock(&cache->commit_lock);
 
 	return READ_ONCE(dl->store.state) == DM_LOG_STORE_UNREADABLE ? RETRY_MS : 0;
 }
@@ -276,13 +276,13 @@ static int disk_resume(struct dm_dirty_log *log)
 	struct disk_log *dl = to_disk_log(log);
 	int r;
 
-	dm_log_cache_lock(&dl->cache);
+	mutex_lock(&dl->cache.commit_lock);
 	dm_regions_restart_resync(&dl->cache.common.regions);
 	dm_log_mirror_uuid(dl->cache.ti, dl->store.owner.uuid);
 	r = dm_log_store_resume(&dl->store, how_to_load(dl));
 	report_health(dl, r);
 	dm_log_cache_opened(&dl->cache);
-	dm_log_cache_unlock(&dl->cache);
+	mutex_unlock(&dl->cache.commit_lock);
 
 	dm_log_cache_start(&dl->cache, r);
 	/* An idle mirror has no worker that would try again. */

@@ -20,40 +20,6 @@
 /* The low bit of every cell of a word. */
 #define CELL_LOW		(~0UL / CELL_MASK)
 
-/*
- * Make one change of the map. Preemption stays off so that dm_regions_share()
- * can wait for changes that saw @unlocked not 0.
- */
-struct map_guard {
-	unsigned long flags;
-	bool locked;
-};
-
-static __always_inline struct map_guard begin_change(struct dm_regions *rg)
-	__acquires(&rg->lock)
-{
-	struct map_guard guard = { };
-
-	preempt_disable();
-	/* Pairs with the release in dm_regions_unshare(). */
-	guard.locked = !smp_load_acquire(&rg->unlocked);
-	if (unlikely(guard.locked))
-		raw_spin_lock_irqsave(&rg->lock, guard.flags);
-	else
-		__acquire(&rg->lock);
-	return guard;
-}
-
-static __always_inline void end_change(struct dm_regions *rg, struct map_guard guard)
-	__releases(&rg->lock)
-{
-	if (unlikely(guard.locked))
-		raw_spin_unlock_irqrestore(&rg->lock, guard.flags);
-	else
-		__release(&rg->lock);
-	preempt_enable();
-}
-
 /* The low bit of every cell of a word that is in the state. */
 static inline unsigned long cells_nosync(unsigned long word)
 {
@@ -83,7 +49,7 @@ static inline unsigned long padding_cells(const struct dm_regions *rg,
 	return ~0UL << used * CELL_BITS;
 }
 
-/* Only durable maps count; dm_regions_try_mark() relies on it. */
+/* Only durable maps count. */
 static __always_inline void add_dirty(struct dm_regions *rg, long nr)
 {
 	if (rg->durable)

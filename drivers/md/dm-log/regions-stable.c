@@ -101,11 +101,10 @@ static void pend_cleaned(struct dm_regions *rg, struct dm_log_summary *cleaned)
 
 	for (chunk = dm_log_summary_next(cleaned, 0); chunk < rg->nr_chunks;
 	     chunk = dm_log_summary_next(cleaned, chunk + 1)) {
-		struct map_guard guard = begin_change(rg);
-
+		raw_spin_lock(&rg->lock);
 		forget_cleaned(rg, chunk);
 		pend_chunk(rg, chunk);
-		end_change(rg, guard);
+		raw_spin_unlock(&rg->lock);
 		cond_resched();
 	}
 }
@@ -140,15 +139,15 @@ static void replace_word(struct dm_regions *rg, unsigned long w,
  * forgotten. The count of regions in sync never passes through a value that
  * neither the old nor the new states give.
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread.
  */
 void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits)
 {
 	unsigned long first = chunk_first_word(chunk);
 	unsigned long i, nr = chunk_nr_words(rg, chunk);
-	struct map_guard guard = begin_change(rg);
 	unsigned long nosync = 0;
 
+	raw_spin_lock(&rg->lock);
 	for (i = 0; i < nr; i++) {
 		unsigned long half = bits[i / WORDS_PER_U64] >>
 				     (i % WORDS_PER_U64 * CELLS_PER_WORD);
@@ -169,7 +168,7 @@ void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits
 		if (dm_log_summary_clear(&rg->pending, chunk))
 			WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted - 1);
 	}
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }
 
 /**
@@ -180,7 +179,7 @@ void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits
  * Like dm_regions_load() of every chunk with the same bits. Costs nothing if the
  * regions are in that state already.
  *
- * Context: the worker or the sharing thread, may sleep.
+ * Context: any thread, may sleep.
  */
 void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state)
 {
@@ -255,17 +254,17 @@ static void image_chunk(struct dm_regions *rg, unsigned long chunk, u64 *bits,
  *	are 0
  * @nr_u64s: how many numbers are wanted
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread.
  */
 void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 		      unsigned int nr_u64s)
 {
 	u64 used = rg->nr_regions - (u64)chunk * DM_REGIONS_PER_CHUNK;
-	struct map_guard guard = begin_change(rg);
 	unsigned int i;
 
+	raw_spin_lock(&rg->lock);
 	image_chunk(rg, chunk, bits, nr_u64s);
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 
 	/* The cells past the last region are CLEAN; the bits are not. */
 	if (used < (u64)nr_u64s * BITS_PER_TYPE(u64)) {
@@ -284,16 +283,16 @@ void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
  *	DIRTY or NOSYNC
  * @nr_u64s: how many numbers are wanted
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread.
  */
 void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 			    unsigned int nr_u64s)
 {
 	unsigned long first = chunk_first_word(chunk);
 	unsigned long end = first + chunk_nr_words(rg, chunk);
-	struct map_guard guard = begin_change(rg);
 	unsigned int i;
 
+	raw_spin_lock(&rg->lock);
 	memset(bits, 0, nr_u64s * sizeof(*bits));
 	for (i = 0; i < nr_u64s * WORDS_PER_U64 && first + i < end; i++) {
 		unsigned long low = ~(rg->cells[first + i] >> 1) & CELL_LOW;
@@ -302,7 +301,7 @@ void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bit
 			bits[i / WORDS_PER_U64] |= (u64)squeeze_cells(low) <<
 						   (i % WORDS_PER_U64 * CELLS_PER_WORD);
 	}
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }
 
 /* That of @recent which is not being filled. */
@@ -318,17 +317,17 @@ static unsigned long *old_recent(const struct dm_regions *rg)
  * To be followed by a flush of the legs and, only if that succeeded, by
  * dm_regions_end_clean(). The caller serialises such sequences.
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread.
  * Return: false if no region is idle, so that there is nothing to flush for.
  */
 bool dm_regions_begin_clean(struct dm_regions *rg)
 {
-	struct map_guard guard = begin_change(rg);
 	bool any = dm_regions_nr_idle(rg) != 0;
 
+	raw_spin_lock(&rg->lock);
 	rg->fresh = old_recent(rg);
 	bitmap_zero(rg->fresh, rg->recent_mask + 1);
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 	return any;
 }
 
@@ -370,9 +369,9 @@ static u64 clean_chunk(struct dm_regions *rg, unsigned long chunk, bool all,
 {
 	unsigned long w = chunk_first_word(chunk);
 	unsigned long end = w + chunk_nr_words(rg, chunk);
-	struct map_guard guard = begin_change(rg);
 	struct clean_result result = { };
 
+	raw_spin_lock(&rg->lock);
 	for (; w < end; w++)
 		clean_word(rg, w, all, &result);
 
@@ -386,7 +385,7 @@ static u64 clean_chunk(struct dm_regions *rg, unsigned long chunk, bool all,
 	}
 	if (!result.idle)
 		dm_log_summary_clear(&rg->idle, chunk);
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 
 	return result.nr_cleaned;
 }
@@ -406,7 +405,7 @@ static u64 clean_chunk(struct dm_regions *rg, unsigned long chunk, bool all,
  * has regions to recover, they do so only if they see no change until the next
  * call; commits for other reasons take them along.
  *
- * Context: the worker or the sharing thread, may sleep.
+ * Context: any thread, may sleep.
  * Return: the number of regions cleaned.
  */
 u64 dm_regions_end_clean(struct dm_regions *rg, bool all, bool defer)
@@ -428,7 +427,7 @@ u64 dm_regions_end_clean(struct dm_regions *rg, bool all, bool defer)
  * dm_regions_pend_cleaned() - commit all cleaned regions, do not wait for more
  * @rg: a durable map
  *
- * Context: the worker or the sharing thread, may sleep.
+ * Context: any thread, may sleep.
  */
 void dm_regions_pend_cleaned(struct dm_regions *rg)
 {
@@ -441,32 +440,30 @@ void dm_regions_pend_cleaned(struct dm_regions *rg)
  * @rg: a durable map
  * @chunk: its number
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread.
  */
 void dm_regions_pend(struct dm_regions *rg, unsigned long chunk)
 {
-	struct map_guard guard = begin_change(rg);
-
+	raw_spin_lock(&rg->lock);
 	pend_chunk(rg, chunk);
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }
 
 /**
  * dm_regions_pend_all() - the stable copy of every chunk has to be written
  * @rg: a durable map
  *
- * Context: the worker or the sharing thread, while nothing is being committed.
+ * Context: any thread, while nothing is being committed.
  */
 void dm_regions_pend_all(struct dm_regions *rg)
 {
-	struct map_guard guard = begin_change(rg);
-
+	raw_spin_lock(&rg->lock);
 	dm_log_summary_set_all(&rg->pending);
 	WRITE_ONCE(rg->nr_uncommitted, rg->nr_chunks);
 	dm_log_summary_clear_all(&rg->cleaned[0]);
 	dm_log_summary_clear_all(&rg->cleaned[1]);
 	WRITE_ONCE(rg->nr_cleaned, 0);
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }
 
 /**
@@ -475,7 +472,7 @@ void dm_regions_pend_all(struct dm_regions *rg)
  *
  * Every chunk that may have a region that is not clean has to be committed.
  *
- * Context: the worker or the sharing thread, may sleep.
+ * Context: any thread, may sleep.
  */
 void dm_regions_pend_unclean(struct dm_regions *rg)
 {
@@ -493,15 +490,16 @@ void dm_regions_pend_unclean(struct dm_regions *rg)
  * @rg: a durable map
  * @from: the chunk to begin with
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread.
  * Return: its number, or the number of chunks if there is none.
  */
 unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from)
 {
-	struct map_guard guard = begin_change(rg);
-	unsigned long chunk = dm_log_summary_next(&rg->pending, from);
+	unsigned long chunk;
 
-	end_change(rg, guard);
+	raw_spin_lock(&rg->lock);
+	chunk = dm_log_summary_next(&rg->pending, from);
+	raw_spin_unlock(&rg->lock);
 	return chunk;
 }
 
@@ -515,21 +513,21 @@ unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from)
  * makes its chunk pending again. The chunks stay uncommitted until
  * dm_regions_end_commit().
  *
- * Context: the worker or the sharing thread. The caller serialises commits.
+ * Context: any thread. The caller serialises commits.
  * Return: what to tell dm_regions_end_commit().
  */
 unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
 				     unsigned int nr)
 {
-	struct map_guard guard = begin_change(rg);
 	unsigned int i, taken = 0;
 
+	raw_spin_lock(&rg->lock);
 	for (i = 0; i < nr; i++) {
 		if (dm_log_summary_test(&rg->pending, chunk + i))
 			taken += dm_log_summary_clear(&rg->pending, chunk + i);
 		forget_cleaned(rg, chunk + i);
 	}
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 	return taken;
 }
 
@@ -542,19 +540,19 @@ unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
  * @committed: whether the stable copy is now as the image was. If not, nothing
  *	is known of it, and all the chunks are pending.
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread.
  */
 void dm_regions_end_commit(struct dm_regions *rg, unsigned long chunk,
 			   unsigned int nr, unsigned int taken, bool committed)
 {
-	struct map_guard guard = begin_change(rg);
 	unsigned int i;
 
+	raw_spin_lock(&rg->lock);
 	if (!committed)
 		for (i = 0; i < nr; i++)
 			pend_chunk(rg, chunk + i);
 
 	/* Pairs with dm_regions_uncommitted(). */
 	smp_store_release(&rg->nr_uncommitted, rg->nr_uncommitted - taken);
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }

@@ -3,13 +3,6 @@
  * The region map: states of regions in memory, and what the mirror's worker does
  * to them. See regions.h for words and rules, regions-stable.c for
  * what has to reach the stable copy.
- *
- * Locking. One thread, the mirror's worker, makes nearly all changes; now and
- * then another (the background cleaner, suspend, resume) joins. So the lock is
- * elided while the worker is alone: dm_regions_share() announces the second
- * thread, waits until the worker can no longer be inside an unlocked change,
- * and from then on both take the lock. mark, clear and set_sync cost no atomic
- * operation otherwise.
  */
 
 #include <linux/bitmap.h>
@@ -19,9 +12,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
-#include <linux/preempt.h>
 #include <linux/printk.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -70,39 +61,6 @@ static __always_inline bool region_exists(const struct dm_regions *rg, u64 regio
 	return false;
 }
 
-/* What @unlocked is while the worker is alone. */
-static unsigned long all_regions(const struct dm_regions *rg)
-{
-	return min_t(u64, rg->nr_regions, ULONG_MAX);
-}
-
-/**
- * dm_regions_share() - let the calling thread change the map beside the worker
- * @rg: the map
- *
- * Context: process context, may sleep. At most one thread at a time: the caller
- * serialises. Ends with dm_regions_unshare().
- */
-void dm_regions_share(struct dm_regions *rg)
-{
-	WARN_ON_ONCE(!rg->unlocked);
-	WRITE_ONCE(rg->unlocked, 0);
-	/* A change that missed this runs with preemption off: wait it out. */
-	synchronize_rcu();
-}
-
-/**
- * dm_regions_unshare() - leave the map to the worker again
- * @rg: the map
- *
- * Context: the thread that called dm_regions_share().
- */
-void dm_regions_unshare(struct dm_regions *rg)
-{
-	/* The worker's next unlocked change must see all of ours. */
-	smp_store_release(&rg->unlocked, all_regions(rg));
-}
-
 /**
  * dm_regions_init() - allocate a map
  * @rg: what to set up
@@ -128,7 +86,6 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 	raw_spin_lock_init(&rg->lock);
 	rg->nr_regions = nr_regions;
 	rg->durable = durable;
-	rg->unlocked = all_regions(rg);
 	rg->wanted = DM_REGIONS_NONE;
 
 	rg->nr_cell_words = nr_words;
@@ -237,15 +194,22 @@ static __always_inline void set_idle(struct dm_regions *rg, u64 region)
 		dm_log_summary_set(&rg->idle, chunk_of(region));
 }
 
-/* dm_regions_mark(), whatever the state and whoever else is in the map. */
-void dm_regions_mark_slow(struct dm_regions *rg, u64 region)
+/**
+ * dm_regions_mark() - a write to the region is about to start
+ * @rg: the map
+ * @region: its number; ignored with a warning if out of range
+ *
+ * The write may start once the map has been committed. A region that is out of
+ * sync stays so: it cannot be dirtier.
+ *
+ * Context: the worker; does not sleep.
+ */
+void dm_regions_mark(struct dm_regions *rg, u64 region)
 {
-	struct map_guard guard;
-
 	if (!region_exists(rg, region))
 		return;
 
-	guard = begin_change(rg);
+	raw_spin_lock(&rg->lock);
 	switch (get_cell(rg, region)) {
 	case DM_REGION_CLEAN:
 		leave_clean(rg, chunk_of(region));
@@ -263,7 +227,7 @@ void dm_regions_mark_slow(struct dm_regions *rg, u64 region)
 	case DM_REGION_NOSYNC:
 		break;
 	}
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }
 
 static int find_recovering(const struct dm_regions *rg, u64 region)
@@ -276,16 +240,23 @@ static int find_recovering(const struct dm_regions *rg, u64 region)
 	return -ENOENT;
 }
 
-/* dm_regions_clear(), whatever the state and whoever else is in the map. */
-void dm_regions_clear_slow(struct dm_regions *rg, u64 region)
+/**
+ * dm_regions_clear() - all writes to the region have ended
+ * @rg: the map
+ * @region: its number; ignored with a warning if out of range
+ *
+ * Also told of a region that was just recovered, before it is set in sync.
+ *
+ * Context: the worker; does not sleep.
+ */
+void dm_regions_clear(struct dm_regions *rg, u64 region)
 {
-	struct map_guard guard;
 	int i;
 
 	if (!region_exists(rg, region))
 		return;
 
-	guard = begin_change(rg);
+	raw_spin_lock(&rg->lock);
 	switch (get_cell(rg, region)) {
 	case DM_REGION_DIRTY:
 		add_dirty(rg, -1);
@@ -300,7 +271,7 @@ void dm_regions_clear_slow(struct dm_regions *rg, u64 region)
 	case DM_REGION_CLEAN:
 		break;
 	}
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }
 
 /* A region gets in sync. With the last one, the mirror forgets that a leg has failed. */
@@ -368,14 +339,13 @@ static void gain_sync(struct dm_regions *rg, u64 region, bool cleared)
  */
 void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
 {
-	struct map_guard guard;
 	bool cleared = false;
 	int i;
 
 	if (!region_exists(rg, region))
 		return;
 
-	guard = begin_change(rg);
+	raw_spin_lock(&rg->lock);
 	i = find_recovering(rg, region);
 	if (i >= 0) {
 		cleared = rg->recovering[i].cleared;
@@ -386,7 +356,7 @@ void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
 		gain_sync(rg, region, cleared);
 	else
 		lose_sync(rg, region);
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }
 
 /**
@@ -402,12 +372,10 @@ void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
  */
 void dm_regions_recovered(struct dm_regions *rg, u64 region)
 {
-	struct map_guard guard;
-
 	if (!region_exists(rg, region))
 		return;
 
-	guard = begin_change(rg);
+	raw_spin_lock(&rg->lock);
 	switch (get_cell(rg, region)) {
 	case DM_REGION_NOSYNC:
 		sub_nosync(rg);
@@ -426,7 +394,7 @@ void dm_regions_recovered(struct dm_regions *rg, u64 region)
 	case DM_REGION_DIRTY:
 		break;
 	}
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }
 
 /* A region that is out of sync and may be offered for recovery */
@@ -439,12 +407,13 @@ static bool is_recoverable(const struct dm_regions *rg, u64 region)
 /* dm_regions_awaits_recovery(), if there is something to wait for. */
 bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region)
 {
-	struct map_guard guard = begin_change(rg);
-	bool waits = is_recoverable(rg, region);
+	bool waits;
 
+	raw_spin_lock(&rg->lock);
+	waits = is_recoverable(rg, region);
 	if (waits && !is_recoverable(rg, rg->wanted))
 		rg->wanted = region;
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 	return waits;
 }
 
@@ -490,10 +459,10 @@ static bool next_resync_in_chunk(const struct dm_regions *rg, unsigned long chun
  */
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
 {
-	struct map_guard guard = begin_change(rg);
 	bool found = false, any;
 	unsigned long chunk;
 
+	raw_spin_lock(&rg->lock);
 	if (rg->nr_recovering == DM_REGIONS_MAX_RECOVERING)
 		goto out;
 
@@ -525,7 +494,7 @@ offer:
 		rg->nr_recovering++;
 	}
 out:
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 	return found;
 }
 
@@ -534,15 +503,15 @@ out:
  * @rg: the map
  * @from: the region to begin with
  *
- * Context: the worker or the sharing thread.
+ * Context: any thread.
  * Return: its number, or the number of regions if there is none.
  */
 u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
 {
-	struct map_guard guard = begin_change(rg);
 	u64 region = rg->nr_regions;
 	unsigned long chunk;
 
+	raw_spin_lock(&rg->lock);
 	if (from < rg->nr_regions && rg->nr_nosync) {
 		for (chunk = dm_log_summary_next(&rg->nosync, chunk_of(from));
 		     chunk < rg->nr_chunks && region == rg->nr_regions;
@@ -563,7 +532,7 @@ u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
 			}
 		}
 	}
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 	return region;
 }
 
@@ -571,15 +540,14 @@ u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
  * dm_regions_restart_resync() - offer every region that is out of sync again
  * @rg: the map
  *
- * Context: the worker or the sharing thread, while no region is recovering.
+ * Context: any thread, while no region is recovering.
  */
 void dm_regions_restart_resync(struct dm_regions *rg)
 {
-	struct map_guard guard = begin_change(rg);
-
+	raw_spin_lock(&rg->lock);
 	rg->cursor = 0;
 	rg->nr_recovering = 0;
 	rg->wanted = DM_REGIONS_NONE;
 	WRITE_ONCE(rg->recover_first, rg->leg_failed && rg->nr_nosync);
-	end_change(rg, guard);
+	raw_spin_unlock(&rg->lock);
 }

@@ -26,17 +26,13 @@
  *			_has_cleaned(), _uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
  *			_next_resync(), _recovered(), _awaits_recovery()
- * the worker, or one	everything else
- * other thread between
- * dm_regions_share()
- * and _unshare()
+ * one thread at a time	everything else; beside the worker
  */
 
 #ifndef DM_LOG_REGIONS_H
 #define DM_LOG_REGIONS_H
 
 #include <linux/math64.h>
-#include <linux/preempt.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -84,9 +80,6 @@ enum dm_region_state {
 /**
  * struct dm_regions - the region map
  * @nr_regions: number of regions, at least 1
- * @unlocked: regions below this number may be changed without @lock: all of
- *	them, or none while more than one thread changes the map. (On 32-bit
- *	machines it is at most ULONG_MAX; the rest then takes the lock.)
  * @cells: the states, two bits each; read by anyone without a lock. Cells past
  *	the last region are CLEAN, so that no search finds them.
  * @durable: there is a stable copy: track pending chunks and idle regions
@@ -101,9 +94,9 @@ enum dm_region_state {
  * @fresh: that of @recent which is being filled
  * @recent_mask: the bits of a region's number that tell its bit of @recent
  *
- * @lock: protects all from @nr_dirty on and changes of @cells, if @unlocked is 0.
- *	Otherwise the worker owns them and takes no lock. Only @recover_first is
- *	also cleared without it, by a suspend.
+ * @lock: protects all from @nr_dirty on and changes of @cells. Interrupts stay on:
+ *	nobody takes it there. Only @recover_first is also cleared without it, by
+ *	a suspend.
  * @nr_nosync: number of NOSYNC regions; read by anyone
  * @nr_marked: number of DIRTY and IDLE regions, if @durable; read by anyone. Those
  *	that are IDLE are not counted: one count less to change in a mark or clear.
@@ -133,7 +126,6 @@ enum dm_region_state {
  */
 struct dm_regions {
 	/* What mark and clear need, side by side. */
-	unsigned long unlocked;
 	unsigned long *cells;
 	bool durable;
 	bool by_region;
@@ -174,15 +166,12 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 		    enum dm_region_state state, bool durable);
 void dm_regions_exit(struct dm_regions *rg);
 
-void dm_regions_mark_slow(struct dm_regions *rg, u64 region);
-void dm_regions_clear_slow(struct dm_regions *rg, u64 region);
+void dm_regions_mark(struct dm_regions *rg, u64 region);
+void dm_regions_clear(struct dm_regions *rg, u64 region);
 void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region);
 void dm_regions_recovered(struct dm_regions *rg, u64 region);
 u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from);
-
-void dm_regions_share(struct dm_regions *rg);
-void dm_regions_unshare(struct dm_regions *rg);
 
 void dm_regions_restart_resync(struct dm_regions *rg);
 bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region);
@@ -213,7 +202,7 @@ static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
 }
 
 /*
- * The functions from here to dm_regions_clear() serve every I/O: they are to be
+ * The functions from here to dm_regions_is_clean() serve every I/O: they are to be
  * inline even where the kernel is built for size.
  */
 
@@ -263,121 +252,6 @@ static __always_inline bool dm_regions_in_sync(const struct dm_regions *rg, u64 
 static __always_inline bool dm_regions_is_clean(const struct dm_regions *rg, u64 region)
 {
 	return dm_regions_state(rg, region) >= DM_REGION_IDLE;
-}
-
-/*
- * May an unlocked change of the region begin? If so, preemption is off until
- * dm_regions_end_unlocked(), so that dm_regions_share() can wait for it.
- */
-static __always_inline bool dm_regions_begin_unlocked(struct dm_regions *rg, u64 region)
-{
-	preempt_disable();
-	/* Pairs with the release in dm_regions_unshare(). */
-	return likely(region < smp_load_acquire(&rg->unlocked));
-}
-
-static __always_inline void dm_regions_end_unlocked(void)
-{
-	preempt_enable();
-}
-
-/*
- * Mark an in-sync region that is not dirty yet if there is no more to it than
- * that: no stable copy, or one that is going to have the mark anyway.
- */
-static __always_inline bool dm_regions_try_mark(struct dm_regions *rg, u64 region)
-{
-	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
-	unsigned long chunk = region / DM_REGIONS_PER_CHUNK;
-	unsigned long *cell, word, state;
-	bool done = false;
-
-	if (!dm_regions_begin_unlocked(rg, region))
-		goto out;
-
-	cell = &rg->cells[region / DM_REGIONS_PER_WORD];
-	word = *cell;
-	state = word >> shift & DM_REGION_STATE_MASK;
-	if (unlikely(state < DM_REGION_IDLE))
-		goto out;
-
-	if (rg->durable) {
-		if (state == DM_REGION_CLEAN || rg->by_region) {
-			if (!dm_log_summary_test(&rg->pending, chunk) ||
-			    !dm_log_get_bit(rg->unclean, chunk))
-				goto out;
-			WRITE_ONCE(rg->nr_marked,
-				   rg->nr_marked + (state == DM_REGION_CLEAN));
-		}
-		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + 1);
-	}
-	WRITE_ONCE(*cell, word ^ (state ^ DM_REGION_DIRTY) << shift);
-	done = true;
-out:
-	dm_regions_end_unlocked();
-	return done;
-}
-
-/* Clear a dirty region if the idle ones of its chunk are known to be there. */
-static __always_inline bool dm_regions_try_clear(struct dm_regions *rg, u64 region)
-{
-	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
-	unsigned long chunk = region / DM_REGIONS_PER_CHUNK;
-	unsigned long *cell, word, change;
-	bool done = false;
-
-	if (!dm_regions_begin_unlocked(rg, region))
-		goto out;
-
-	cell = &rg->cells[region / DM_REGIONS_PER_WORD];
-	word = *cell;
-	if (unlikely((word >> shift & DM_REGION_STATE_MASK) != DM_REGION_DIRTY))
-		goto out;
-
-	change = DM_REGION_DIRTY ^ DM_REGION_CLEAN;
-	if (rg->durable) {
-		if (unlikely(!dm_log_summary_test(&rg->idle, chunk)))
-			goto out;
-		change = DM_REGION_DIRTY ^ DM_REGION_IDLE;
-		dm_log_put_bit(rg->fresh, region & rg->recent_mask);
-		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty - 1);
-	}
-	WRITE_ONCE(*cell, word ^ change << shift);
-	done = true;
-out:
-	dm_regions_end_unlocked();
-	return done;
-}
-
-/**
- * dm_regions_mark() - a write to the region is about to start
- * @rg: the map
- * @region: its number; ignored with a warning if out of range
- *
- * The write may start once the map has been committed. A region that is out of
- * sync stays so: it cannot be dirtier.
- *
- * Context: the worker; does not sleep.
- */
-static __always_inline void dm_regions_mark(struct dm_regions *rg, u64 region)
-{
-	if (unlikely(!dm_regions_try_mark(rg, region)))
-		dm_regions_mark_slow(rg, region);
-}
-
-/**
- * dm_regions_clear() - all writes to the region have ended
- * @rg: the map
- * @region: its number; ignored with a warning if out of range
- *
- * Also told of a region that was just recovered, before it is set in sync.
- *
- * Context: the worker; does not sleep.
- */
-static __always_inline void dm_regions_clear(struct dm_regions *rg, u64 region)
-{
-	if (unlikely(!dm_regions_try_clear(rg, region)))
-		dm_regions_clear_slow(rg, region);
 }
 
 /**

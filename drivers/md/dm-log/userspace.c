@@ -379,7 +379,7 @@ static int us_resume(struct dm_dirty_log *log)
 	int r = -ESRCH;
 
 	dm_ulog_no_hurry(&us->client);
-	dm_log_cache_lock(&us->cache);
+	mutex_lock(&us->cache.commit_lock);
 
 	dm_regions_restart_resync(&us->cache.common.regions);
 	us->sync_count_until = 0;
@@ -405,7 +405,7 @@ static int us_resume(struct dm_dirty_log *log)
 		r = us_reconnect(us, US_WAIT_IOCTL);
 
 	dm_log_cache_opened(&us->cache);
-	dm_log_cache_unlock(&us->cache);
+	mutex_unlock(&us->cache.commit_lock);
 
 	dm_log_cache_start(&us->cache, r);
 	if (r)

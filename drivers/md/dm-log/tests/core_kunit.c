@@ -491,7 +491,6 @@ static struct dm_dirty_log *new_sparse_core(struct kunit *test, u64 nr_chunks)
 	rg = &sparse->common.regions;
 	raw_spin_lock_init(&rg->lock);
 	rg->nr_regions = nr_chunks * DM_REGIONS_PER_CHUNK;
-	rg->unlocked = min_t(u64, rg->nr_regions, ULONG_MAX);
 	rg->nr_chunks = nr_chunks;
 	rg->nr_cell_words = nr_chunks * ARRAY_SIZE(sparse->cells);
 	/* DM_REGION_CLEAN */

@@ -23,6 +23,7 @@
 #include <linux/random.h>
 #include <linux/string.h>
 
+#include "../cache.h"
 #include "../private.h"
 #include "../regions.h"
 #include "../store.h"
@@ -258,6 +259,11 @@ static void crash_at_rest(struct crash_mirror *cm)
 static struct dm_log_dev *open_crash_dev(struct dm_target *ti, const char *path)
 {
 	return &to_crash_mirror(ti)->fake->dev;
+}
+
+/* The cleaner runs when the model says so. */
+static void ignore_kick(struct dm_log_cache *cache, unsigned int delay_ms)
+{
 }
 
 static void ignore_event(struct dm_target *ti)
@@ -663,6 +669,7 @@ static void crash_random(struct kunit *test)
 	new_machine(cm);
 	kunit_activate_static_stub(test, dm_log_dev_open, open_crash_dev);
 	kunit_activate_static_stub(test, dm_log_raise_event, ignore_event);
+	kunit_activate_static_stub(test, dm_log_cache_tend, ignore_kick);
 
 	choose_active(cm);
 

@@ -11,6 +11,7 @@
 #include <linux/dm-dirty-log.h>
 #include <linux/string.h>
 
+#include "../cache.h"
 #include "../private.h"
 #include "../store.h"
 #include "fake-dev.h"
@@ -33,6 +34,7 @@ struct test_mirror {
 	unsigned int nr_leg_flushes;
 	unsigned int fail_leg_flushes;
 	unsigned int nr_events;
+	unsigned int nr_kicks;
 	const char *uuid;
 	void (*in_leg_flush)(struct test_mirror *tm);
 	unsigned int old_delay;
@@ -73,6 +75,12 @@ static void count_event(struct dm_target *ti)
 	to_mirror(ti)->nr_events++;
 }
 
+static void count_kick(struct dm_log_cache *cache, unsigned int delay_ms)
+{
+	if (cache->live)
+		to_mirror(cache->ti)->nr_kicks++;
+}
+
 static void give_uuid(struct dm_target *ti, char *uuid)
 {
 	strscpy(uuid, to_mirror(ti)->uuid, DM_UUID_LEN);
@@ -97,6 +105,7 @@ static int disk_test_init(struct kunit *test)
 
 	kunit_activate_static_stub(test, dm_log_dev_open, open_fake);
 	kunit_activate_static_stub(test, dm_log_raise_event, count_event);
+	kunit_activate_static_stub(test, dm_log_cache_tend, count_kick);
 	return 0;
 }
 
@@ -608,7 +617,7 @@ static void disk_background_cleaning(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 2);
 }
 
-/* clean_delay_ms=0: as stock does, at once, the legs being flushed first. */
+/* clean_delay_ms=0: at once, the legs being flushed first. */
 static void leg_flush_checks_dirty(struct test_mirror *tm)
 {
 	KUNIT_EXPECT_FALSE(tm->test, dm_log_fake_dev_bit(tm->fake, 77));
@@ -626,6 +635,10 @@ static void disk_no_delay(struct kunit *test)
 	clear(tm, 77);
 	tm->in_leg_flush = leg_flush_checks_dirty;
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	/* Not here: the worker does not wait for the legs. */
+	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 0);
+	KUNIT_EXPECT_EQ(test, tm->nr_kicks, 1);
+	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 1);
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 77));
 }
@@ -689,7 +702,9 @@ static void disk_max_idle(struct kunit *test)
 	mark(tm, 50);
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	clear(tm, 50);
-	/* No flush from here: it would wake the real cleaner. */
+	tm->nr_kicks = 0;
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->nr_kicks, 1);
 	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_TRUE(test, tm->log->type->is_clean(tm->log, 50));
 

@@ -952,12 +952,10 @@ static void regions_two_threads(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(worker));
 	get_task_struct(worker);
 	for (i = 0; i < 300; i++) {
-		dm_regions_share(rg);
 		dm_regions_begin_clean(rg);
 		cond_resched();
 		dm_regions_end_clean(rg, true, false);
 		commit_all(rg);
-		dm_regions_unshare(rg);
 		cond_resched();
 	}
 	kthread_stop(worker);
