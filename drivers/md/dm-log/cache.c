@@ -159,18 +159,22 @@ static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
 	if (!cache->ops->may_clean(cache))
 		return;
 
+	/* What was cleaned in the last run and not committed since. */
+	dm_regions_pend_stale(rg);
+	if (all)
+		dm_regions_forget_recent(rg);
 	nr_idle = dm_regions_nr_idle(rg);
-	if (dm_regions_begin_clean(rg))
+	if (nr_idle)
 		r = flush_legs(cache);
 	if (r) {
 		if (!cache->legs_failed)
 			DMWARN_LIMIT("%s: cannot flush the legs (error %d): %s stays dirty",
 				     cache->type, r, cache->name);
 	} else {
-		nr_cleaned = dm_regions_end_clean(rg, all, defer);
-		if (!defer && all)
-			dm_regions_pend_cleaned(rg);
+		nr_cleaned = dm_regions_clean(rg, defer);
 	}
+	if (!all)
+		dm_regions_forget_recent(rg);
 	WRITE_ONCE(cache->legs_failed, r != 0);
 
 	if (nr_cleaned) {

@@ -138,9 +138,9 @@ static bool disk_may_clean(struct dm_log_cache *cache)
 
 static bool disk_has_more(struct dm_log_cache *cache)
 {
-	const struct dm_regions *rg = &cache->common.regions;
+	struct dm_regions *rg = &cache->common.regions;
 
-	return dm_regions_has_cleaned(rg) ||
+	return dm_regions_has_stale(rg) ||
 	       (dm_regions_uncommitted(rg) &&
 		READ_ONCE(cache_to_disk_log(cache)->store.state) == DM_LOG_STORE_OPEN);
 }

@@ -40,34 +40,6 @@
 #define MAX_REPLAYS	100U
 
 /**
- * struct us_chunk - a chunk that is being committed
- * @nr: its number
- * @taken: from dm_regions_begin_commit()
- */
-struct us_chunk {
-	unsigned long nr;
-	unsigned int taken;
-};
-
-/**
- * us_alloc_map() - make a bitmap with a bit for each region
- * @nr_regions: its length
- *
- * Context: process context, may sleep.
- * Return: zeroed memory, for vfree(); or NULL.
- */
-unsigned long *us_alloc_map(u64 nr_regions)
-{
-	unsigned long nr = BITS_TO_LONGS(nr_regions);
-
-	/* 32-bit machines can count further than they can address. */
-	if (nr != (nr_regions + BITS_PER_LONG - 1) / BITS_PER_LONG)
-		return NULL;
-	return __vmalloc(array_size(nr, sizeof(unsigned long)),
-			 GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
-}
-
-/**
  * us_commit_init() - allocate what is known of the daemon's knowledge
  * @us: the log, with its region map set up
  *
@@ -81,14 +53,16 @@ int us_commit_init(struct us_log *us)
 	struct dm_regions *rg = &us->cache.common.regions;
 
 	rg->by_region = true;
-	us->held = us_alloc_map(rg->nr_regions);
-	us->maybe = us_alloc_map(rg->nr_regions);
+	us->held = dm_regions_alloc_bitmap(rg->nr_regions);
+	us->maybe = dm_regions_alloc_bitmap(rg->nr_regions);
+	us->owed = dm_regions_alloc_bitmap(rg->nr_chunks);
 	us->bits = kcalloc(2 * DM_REGIONS_CHUNK_U64S, sizeof(u64), GFP_KERNEL);
 	us->batch = kcalloc(MARK_BATCH, sizeof(u64), GFP_KERNEL);
 	us->chunks = kcalloc(CHUNK_BATCH, sizeof(*us->chunks), GFP_KERNEL);
-	if (!us->held || !us->maybe || !us->bits || !us->batch || !us->chunks)
+	if (!us->held || !us->maybe || !us->owed || !us->bits || !us->batch ||
+	    !us->chunks)
 		return -ENOMEM;
-	return dm_log_summary_init(&us->owed, rg->nr_chunks);
+	return 0;
 }
 
 /**
@@ -97,10 +71,10 @@ int us_commit_init(struct us_log *us)
  */
 void us_commit_exit(struct us_log *us)
 {
-	dm_log_summary_exit(&us->owed);
 	kfree(us->chunks);
 	kfree(us->batch);
 	kfree(us->bits);
+	vfree(us->owed);
 	vfree(us->maybe);
 	vfree(us->held);
 }
@@ -135,13 +109,13 @@ static unsigned int chunk_u64s(const struct dm_regions *rg, unsigned long chunk)
 
 static void owe_clears(struct us_log *us, unsigned long chunk)
 {
-	if (dm_log_summary_set(&us->owed, chunk))
+	if (!__test_and_set_bit(chunk, us->owed))
 		WRITE_ONCE(us->nr_owed, us->nr_owed + 1);
 }
 
 static void owe_no_clears(struct us_log *us, unsigned long chunk)
 {
-	if (dm_log_summary_clear(&us->owed, chunk))
+	if (__test_and_clear_bit(chunk, us->owed))
 		WRITE_ONCE(us->nr_owed, us->nr_owed - 1);
 }
 
@@ -240,10 +214,8 @@ static int commit_some(struct us_log *us, bool replay, enum us_wait wait)
 	for (chunk = dm_regions_next_pending(rg, 0);
 	     chunk < rg->nr_chunks && nr_chunks < CHUNK_BATCH && nr < MARK_BATCH;
 	     chunk = dm_regions_next_pending(rg, chunk + 1)) {
-		struct us_chunk *info = &us->chunks[nr_chunks++];
-
-		info->nr = chunk;
-		info->taken = dm_regions_begin_commit(rg, chunk, 1);
+		us->chunks[nr_chunks++] = chunk;
+		dm_regions_take(rg, chunk, 1);
 		nr = gather(us, chunk, false, replay, nr, MARK_BATCH);
 		if (nr > MARK_BATCH) {
 			nr = MARK_BATCH;
@@ -259,8 +231,9 @@ static int commit_some(struct us_log *us, bool replay, enum us_wait wait)
 			__set_bit(us->batch[i], us->held);
 
 	for (i = 0; i < nr_chunks; i++)
-		dm_regions_end_commit(rg, us->chunks[i].nr, 1, us->chunks[i].taken,
-				      committed && us->chunks[i].nr != partly);
+		if (!committed || us->chunks[i] == partly)
+			dm_regions_pend(rg, us->chunks[i]);
+	dm_regions_committed(rg);
 	return r;
 }
 
@@ -340,9 +313,9 @@ static int clear_some(struct us_log *us)
 	unsigned long chunk;
 	int r;
 
-	for (chunk = dm_log_summary_next(&us->owed, 0);
+	for (chunk = find_first_bit(us->owed, rg->nr_chunks);
 	     chunk < rg->nr_chunks && nr < CLEAR_BATCH;
-	     chunk = dm_log_summary_next(&us->owed, chunk + 1)) {
+	     chunk = find_next_bit(us->owed, rg->nr_chunks, chunk + 1)) {
 		nr = gather(us, chunk, true, false, nr, CLEAR_BATCH);
 		if (nr <= CLEAR_BATCH)
 			owe_no_clears(us, chunk);
@@ -426,7 +399,7 @@ bool us_has_more(struct dm_log_cache *cache)
 	struct us_log *us = cache_to_us_log(cache);
 
 	return dm_regions_uncommitted(&cache->common.regions) ||
-	       dm_regions_has_cleaned(&cache->common.regions) ||
+	       dm_regions_has_stale(&cache->common.regions) ||
 	       READ_ONCE(us->nr_owed) || READ_ONCE(us->replay) ||
 	       READ_ONCE(us->nosync_owed) || READ_ONCE(us->stale);
 }

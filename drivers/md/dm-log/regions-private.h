@@ -62,11 +62,10 @@ static __always_inline void add_marked(struct dm_regions *rg, long nr)
 		WRITE_ONCE(rg->nr_marked, rg->nr_marked + nr);
 }
 
+/* The stable copy of the chunk may be cleaner than the map: commit it before any write. */
 static __always_inline void pend_chunk(struct dm_regions *rg, unsigned long chunk)
 {
-	if (!rg->durable || dm_log_summary_test(&rg->pending, chunk))
-		return;
-	if (dm_log_summary_set(&rg->pending, chunk))
+	if (rg->durable && !__test_and_set_bit(chunk, rg->pending))
 		WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted + 1);
 }
 

@@ -5,12 +5,11 @@
  * rules, regions.c for the other half.
  *
  * Age. A region that has just become idle is likely to be written again, so it
- * is cleaned only after it has been idle for a whole period. One bit per region
- * would make the map half as large again; a small bitmap in which many regions
- * share a bit does as well: a shared bit can only delay cleaning. The same bitmap
- * carries the safety rule that a region which was written after the legs began
- * to be flushed must not be cleaned: its bit is set by the clear, and nothing
- * but the next period's start resets it.
+ * is cleaned only after it has been idle for a whole period. A small bitmap in which
+ * many regions share a bit does for that: a shared bit can only delay cleaning. The
+ * same bitmap carries the safety rule that a region which was written after the legs
+ * began to be flushed must not be cleaned: its bit is set by the clear, and stays until
+ * the bitmap is emptied, which is before the next flush of the legs begins.
  */
 
 #include <linux/bitmap.h>
@@ -73,42 +72,6 @@ static unsigned long spread_cells(unsigned long x)
 	return (x | x << 1) & CELL_LOW;
 }
 
-/* The chunk is committed, or has to be anyway. */
-static void forget_cleaned(struct dm_regions *rg, unsigned long chunk)
-{
-	unsigned int nr;
-
-	if (!rg->nr_cleaned)
-		return;
-	nr = dm_log_summary_clear(&rg->cleaned[0], chunk) +
-	     dm_log_summary_clear(&rg->cleaned[1], chunk);
-
-	if (nr)
-		WRITE_ONCE(rg->nr_cleaned, rg->nr_cleaned - nr);
-}
-
-/* Commit the chunk with the next mark in it, or when it has come to rest. */
-static void defer_cleaned(struct dm_regions *rg, unsigned long chunk)
-{
-	forget_cleaned(rg, chunk);
-	dm_log_summary_set(&rg->cleaned[rg->cleaned_now], chunk);
-	WRITE_ONCE(rg->nr_cleaned, rg->nr_cleaned + 1);
-}
-
-static void pend_cleaned(struct dm_regions *rg, struct dm_log_summary *cleaned)
-{
-	unsigned long chunk;
-
-	for (chunk = dm_log_summary_next(cleaned, 0); chunk < rg->nr_chunks;
-	     chunk = dm_log_summary_next(cleaned, chunk + 1)) {
-		raw_spin_lock(&rg->lock);
-		forget_cleaned(rg, chunk);
-		pend_chunk(rg, chunk);
-		raw_spin_unlock(&rg->lock);
-		cond_resched();
-	}
-}
-
 /* Set one word of cells, keeping the counts. */
 static void replace_word(struct dm_regions *rg, unsigned long w,
 			 unsigned long word)
@@ -145,7 +108,6 @@ void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits
 {
 	unsigned long first = chunk_first_word(chunk);
 	unsigned long i, nr = chunk_nr_words(rg, chunk);
-	unsigned long nosync = 0;
 
 	raw_spin_lock(&rg->lock);
 	for (i = 0; i < nr; i++) {
@@ -154,18 +116,11 @@ void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits
 		unsigned long low = spread_cells(half & (~0UL >> CELLS_PER_WORD));
 
 		replace_word(rg, first + i, low | low << 1);
-		nosync |= cells_nosync(rg->cells[first + i]);
 	}
-
-	if (nosync)
-		dm_log_summary_set(&rg->nosync, chunk);
-	else
-		dm_log_summary_clear(&rg->nosync, chunk);
 	if (rg->durable) {
-		__set_bit(chunk, rg->unclean);
-		dm_log_summary_clear(&rg->idle, chunk);
-		forget_cleaned(rg, chunk);
-		if (dm_log_summary_clear(&rg->pending, chunk))
+		__clear_bit(chunk, rg->idle);
+		__clear_bit(chunk, rg->stale);
+		if (__test_and_clear_bit(chunk, rg->pending))
 			WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted - 1);
 	}
 	raw_spin_unlock(&rg->lock);
@@ -221,31 +176,6 @@ static u64 clean_bits(const struct dm_regions *rg, unsigned long w)
 	return bits;
 }
 
-static void image_chunk(struct dm_regions *rg, unsigned long chunk, u64 *bits,
-			unsigned int nr_u64s)
-{
-	unsigned long first = chunk_first_word(chunk);
-	u64 all = U64_MAX;
-	unsigned int i;
-
-	/* Large mirrors have few chunks that are worth a look. */
-	if (rg->nr_nosync == rg->nr_regions) {
-		memset(bits, 0, nr_u64s * sizeof(*bits));
-		return;
-	}
-	if (!test_bit(chunk, rg->unclean)) {
-		memset(bits, 0xff, nr_u64s * sizeof(*bits));
-		return;
-	}
-
-	for (i = 0; i < nr_u64s; i++) {
-		bits[i] = clean_bits(rg, first + i * WORDS_PER_U64);
-		all &= bits[i];
-	}
-	if (all == U64_MAX && nr_u64s == DM_REGIONS_CHUNK_U64S)
-		__clear_bit(chunk, rg->unclean);
-}
-
 /**
  * dm_regions_image() - a chunk's clean bits, as the stable copy should have them
  * @rg: a durable map
@@ -263,7 +193,8 @@ void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 	unsigned int i;
 
 	raw_spin_lock(&rg->lock);
-	image_chunk(rg, chunk, bits, nr_u64s);
+	for (i = 0; i < nr_u64s; i++)
+		bits[i] = clean_bits(rg, chunk_first_word(chunk) + i * WORDS_PER_U64);
 	raw_spin_unlock(&rg->lock);
 
 	/* The cells past the last region are CLEAN; the bits are not. */
@@ -304,135 +235,134 @@ void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bit
 	raw_spin_unlock(&rg->lock);
 }
 
-/* That of @recent which is not being filled. */
-static unsigned long *old_recent(const struct dm_regions *rg)
-{
-	return rg->recent[rg->fresh == rg->recent[0]];
-}
-
 /**
- * dm_regions_begin_clean() - start a period of cleaning
- * @rg: the map
+ * dm_regions_forget_recent() - what has ended until now may be cleaned
+ * @rg: a durable map
  *
- * To be followed by a flush of the legs and, only if that succeeded, by
- * dm_regions_end_clean(). The caller serialises such sequences.
+ * Before a flush of the legs begins, or after the regions that it allows were cleaned:
+ * then no region can be cleaned whose last write ended after the flush had begun.
  *
  * Context: any thread.
- * Return: false if no region is idle, so that there is nothing to flush for.
  */
-bool dm_regions_begin_clean(struct dm_regions *rg)
+void dm_regions_forget_recent(struct dm_regions *rg)
 {
-	bool any = dm_regions_nr_idle(rg) != 0;
-
 	raw_spin_lock(&rg->lock);
-	rg->fresh = old_recent(rg);
-	bitmap_zero(rg->fresh, rg->recent_mask + 1);
+	bitmap_zero(rg->recent, DM_REGIONS_RECENT);
 	raw_spin_unlock(&rg->lock);
-	return any;
 }
 
-/* What remains in a chunk after cleaning. */
-struct clean_result {
-	u64 nr_cleaned;
-	bool idle;
-	bool nosync;
-};
-
-static void clean_word(struct dm_regions *rg, unsigned long w, bool all,
-		       struct clean_result *result)
+/* Of a word of cells, those that may be cleaned. */
+static unsigned long cleanable(const struct dm_regions *rg, unsigned long w, bool *recent)
 {
-	unsigned long idle = cells_idle(rg->cells[w]);
-	unsigned long *old = old_recent(rg);
-	unsigned long clean = 0;
-
-	if (cells_nosync(rg->cells[w]))
-		result->nosync = true;
+	unsigned long idle = cells_idle(rg->cells[w]), clean = 0;
 
 	for (; idle; idle &= idle - 1) {
 		u64 region = (u64)w * CELLS_PER_WORD + __ffs(idle) / CELL_BITS;
-		unsigned int bit = region & rg->recent_mask;
 
-		if (test_bit(bit, rg->fresh) || (!all && test_bit(bit, old)))
-			result->idle = true;
+		if (test_bit(region % DM_REGIONS_RECENT, rg->recent))
+			*recent = true;
 		else
 			clean |= idle & -idle;
 	}
-
-	/* IDLE (2) becomes CLEAN (3). */
-	if (clean)
-		WRITE_ONCE(rg->cells[w], rg->cells[w] | clean);
-	result->nr_cleaned += hweight_long(clean);
+	return clean;
 }
 
-static u64 clean_chunk(struct dm_regions *rg, unsigned long chunk, bool all,
-		       bool defer)
+static unsigned int clean_chunk(struct dm_regions *rg, unsigned long chunk, bool defer)
 {
 	unsigned long w = chunk_first_word(chunk);
 	unsigned long end = w + chunk_nr_words(rg, chunk);
-	struct clean_result result = { };
+	unsigned int nr_cleaned = 0;
+	bool recent = false;
 
 	raw_spin_lock(&rg->lock);
-	for (; w < end; w++)
-		clean_word(rg, w, all, &result);
+	for (; w < end; w++) {
+		unsigned long clean = cleanable(rg, w, &recent);
 
-	if (result.nr_cleaned) {
-		add_marked(rg, -(long)result.nr_cleaned);
-		/* Recovery goes on here: one commit when it has passed. */
-		if (defer || result.nosync)
-			defer_cleaned(rg, chunk);
+		/* IDLE (2) becomes CLEAN (3). */
+		if (clean)
+			WRITE_ONCE(rg->cells[w], rg->cells[w] | clean);
+		nr_cleaned += hweight_long(clean);
+	}
+	if (nr_cleaned) {
+		add_marked(rg, -(long)nr_cleaned);
+		if (defer)
+			__set_bit(chunk, rg->stale);
 		else
 			pend_chunk(rg, chunk);
 	}
-	if (!result.idle)
-		dm_log_summary_clear(&rg->idle, chunk);
+	if (!recent)
+		__clear_bit(chunk, rg->idle);
 	raw_spin_unlock(&rg->lock);
+	return nr_cleaned;
+}
 
-	return result.nr_cleaned;
+/* First set bit of a bitmap of chunks, from @from on. */
+static unsigned long next_chunk(struct dm_regions *rg, const unsigned long *bitmap,
+				unsigned long from)
+{
+	unsigned long chunk;
+
+	raw_spin_lock(&rg->lock);
+	chunk = find_next_bit(bitmap, rg->nr_chunks, from);
+	raw_spin_unlock(&rg->lock);
+	return chunk;
 }
 
 /**
- * dm_regions_end_clean() - clean what the flushed legs allow
- * @rg: the map
- * @all: also regions that became idle shortly before dm_regions_begin_clean();
- *	otherwise only those that were idle for a whole period
- * @defer: the mirror is busy, so do not commit only to make regions clean
+ * dm_regions_clean() - clean what the flushed legs allow
+ * @rg: a durable map
+ * @defer: the mirror is busy, so do not commit only to make regions clean: a commit
+ *	for another reason takes them along, or dm_regions_pend_stale() sees to it
  *
- * The legs have been flushed since dm_regions_begin_clean(), unless that said
- * that there is nothing to flush for. A region that has been written to since
- * then stays idle even if that write has ended, too.
- *
- * The cleaned regions' chunks become pending. With @defer, or if a chunk still
- * has regions to recover, they do so only if they see no change until the next
- * call; commits for other reasons take them along.
+ * Every idle region that has not been written since dm_regions_forget_recent(). The
+ * legs have been flushed since.
  *
  * Context: any thread, may sleep.
  * Return: the number of regions cleaned.
  */
-u64 dm_regions_end_clean(struct dm_regions *rg, bool all, bool defer)
+u64 dm_regions_clean(struct dm_regions *rg, bool defer)
 {
 	unsigned long chunk;
 	u64 total = 0;
 
-	rg->cleaned_now = !rg->cleaned_now;
-	for (chunk = dm_log_summary_next(&rg->idle, 0); chunk < rg->nr_chunks;
-	     chunk = dm_log_summary_next(&rg->idle, chunk + 1)) {
-		total += clean_chunk(rg, chunk, all, defer);
+	for (chunk = next_chunk(rg, rg->idle, 0); chunk < rg->nr_chunks;
+	     chunk = next_chunk(rg, rg->idle, chunk + 1)) {
+		total += clean_chunk(rg, chunk, defer);
 		cond_resched();
 	}
-	pend_cleaned(rg, &rg->cleaned[!rg->cleaned_now]);
 	return total;
 }
 
 /**
- * dm_regions_pend_cleaned() - commit all cleaned regions, do not wait for more
+ * dm_regions_has_stale() - could something be committed that need not be?
+ * @rg: a durable map
+ *
+ * Context: any thread.
+ * Return: true if there are clean regions that are dirty in the stable copy.
+ */
+bool dm_regions_has_stale(struct dm_regions *rg)
+{
+	return next_chunk(rg, rg->stale, 0) < rg->nr_chunks;
+}
+
+/**
+ * dm_regions_pend_stale() - commit all cleaned regions, do not wait for more
  * @rg: a durable map
  *
  * Context: any thread, may sleep.
  */
-void dm_regions_pend_cleaned(struct dm_regions *rg)
+void dm_regions_pend_stale(struct dm_regions *rg)
 {
-	pend_cleaned(rg, &rg->cleaned[0]);
-	pend_cleaned(rg, &rg->cleaned[1]);
+	unsigned long chunk;
+
+	for (chunk = next_chunk(rg, rg->stale, 0); chunk < rg->nr_chunks;
+	     chunk = next_chunk(rg, rg->stale, chunk + 1)) {
+		raw_spin_lock(&rg->lock);
+		__clear_bit(chunk, rg->stale);
+		pend_chunk(rg, chunk);
+		raw_spin_unlock(&rg->lock);
+		cond_resched();
+	}
 }
 
 /**
@@ -458,11 +388,8 @@ void dm_regions_pend(struct dm_regions *rg, unsigned long chunk)
 void dm_regions_pend_all(struct dm_regions *rg)
 {
 	raw_spin_lock(&rg->lock);
-	dm_log_summary_set_all(&rg->pending);
+	bitmap_fill(rg->pending, rg->nr_chunks);
 	WRITE_ONCE(rg->nr_uncommitted, rg->nr_chunks);
-	dm_log_summary_clear_all(&rg->cleaned[0]);
-	dm_log_summary_clear_all(&rg->cleaned[1]);
-	WRITE_ONCE(rg->nr_cleaned, 0);
 	raw_spin_unlock(&rg->lock);
 }
 
@@ -470,17 +397,20 @@ void dm_regions_pend_all(struct dm_regions *rg)
  * dm_regions_pend_unclean() - the stable copy has forgotten what it knew
  * @rg: a durable map
  *
- * Every chunk that may have a region that is not clean has to be committed.
+ * Every chunk that has a region that is not clean has to be committed.
  *
  * Context: any thread, may sleep.
  */
 void dm_regions_pend_unclean(struct dm_regions *rg)
 {
-	unsigned long chunk = find_first_bit(rg->unclean, rg->nr_chunks);
+	unsigned long chunk;
 
-	while (chunk < rg->nr_chunks) {
-		dm_regions_pend(rg, chunk);
-		chunk = find_next_bit(rg->unclean, rg->nr_chunks, chunk + 1);
+	for (chunk = 0; chunk < rg->nr_chunks; chunk++) {
+		raw_spin_lock(&rg->lock);
+		if (memchr_inv(rg->cells + chunk_first_word(chunk), 0xff,
+			       chunk_nr_words(rg, chunk) * sizeof(*rg->cells)))
+			pend_chunk(rg, chunk);
+		raw_spin_unlock(&rg->lock);
 		cond_resched();
 	}
 }
@@ -495,64 +425,45 @@ void dm_regions_pend_unclean(struct dm_regions *rg)
  */
 unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from)
 {
-	unsigned long chunk;
-
-	raw_spin_lock(&rg->lock);
-	chunk = dm_log_summary_next(&rg->pending, from);
-	raw_spin_unlock(&rg->lock);
-	return chunk;
+	return next_chunk(rg, rg->pending, from);
 }
 
 /**
- * dm_regions_begin_commit() - start to commit some neighbouring chunks
+ * dm_regions_take() - start to commit some neighbouring chunks
  * @rg: a durable map
  * @chunk: the first
  * @nr: how many
  *
  * Call this before dm_regions_image(), so that a mark which the image misses
  * makes its chunk pending again. The chunks stay uncommitted until
- * dm_regions_end_commit().
+ * dm_regions_committed().
  *
  * Context: any thread. The caller serialises commits.
- * Return: what to tell dm_regions_end_commit().
  */
-unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
-				     unsigned int nr)
+void dm_regions_take(struct dm_regions *rg, unsigned long chunk, unsigned int nr)
 {
-	unsigned int i, taken = 0;
-
 	raw_spin_lock(&rg->lock);
-	for (i = 0; i < nr; i++) {
-		if (dm_log_summary_test(&rg->pending, chunk + i))
-			taken += dm_log_summary_clear(&rg->pending, chunk + i);
-		forget_cleaned(rg, chunk + i);
+	while (nr--) {
+		__clear_bit(chunk + nr, rg->stale);
+		rg->nr_taken += __test_and_clear_bit(chunk + nr, rg->pending);
 	}
 	raw_spin_unlock(&rg->lock);
-	return taken;
 }
 
 /**
- * dm_regions_end_commit() - a commit has ended
+ * dm_regions_committed() - the commit of all chunks that were taken has ended
  * @rg: a durable map
- * @chunk: as for dm_regions_begin_commit()
- * @nr: as for dm_regions_begin_commit()
- * @taken: what dm_regions_begin_commit() returned
- * @committed: whether the stable copy is now as the image was. If not, nothing
- *	is known of it, and all the chunks are pending.
+ *
+ * If it has failed nothing is known of the stable copy of these chunks: they are
+ * pending again, by dm_regions_pend() before this.
  *
  * Context: any thread.
  */
-void dm_regions_end_commit(struct dm_regions *rg, unsigned long chunk,
-			   unsigned int nr, unsigned int taken, bool committed)
+void dm_regions_committed(struct dm_regions *rg)
 {
-	unsigned int i;
-
 	raw_spin_lock(&rg->lock);
-	if (!committed)
-		for (i = 0; i < nr; i++)
-			pend_chunk(rg, chunk + i);
-
 	/* Pairs with dm_regions_uncommitted(). */
-	smp_store_release(&rg->nr_uncommitted, rg->nr_uncommitted - taken);
+	smp_store_release(&rg->nr_uncommitted, rg->nr_uncommitted - rg->nr_taken);
+	rg->nr_taken = 0;
 	raw_spin_unlock(&rg->lock);
 }

@@ -19,9 +19,6 @@
 
 #include "regions-private.h"
 
-/* Enough to tell hot regions apart; 8 KiB for both bitmaps. */
-#define RECENT_MAX_BITS		SZ_32K
-
 static_assert(DM_REGIONS_PER_CHUNK % CELLS_PER_WORD == 0);
 static_assert(DM_REGION_NOSYNC == 0);
 
@@ -62,14 +59,32 @@ static __always_inline bool region_exists(const struct dm_regions *rg, u64 regio
 }
 
 /**
+ * dm_regions_alloc_bitmap() - allocate a bitmap, of any length
+ * @nr: number of bits
+ *
+ * Context: process context, may sleep.
+ * Return: zeroed memory, for vfree(); or NULL.
+ */
+unsigned long *dm_regions_alloc_bitmap(u64 nr)
+{
+	size_t words = DIV_ROUND_UP_ULL(nr, BITS_PER_LONG);
+
+	/* 32-bit machines can count further than they can address. */
+	if (words != DIV_ROUND_UP_ULL(nr, BITS_PER_LONG))
+		return NULL;
+	/* Random access to large maps: the fewer pages the better. */
+	return vmalloc_huge(array_size(words, sizeof(unsigned long)),
+			    GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+}
+
+/**
  * dm_regions_init() - allocate a map
  * @rg: what to set up
  * @nr_regions: number of regions, at least 1
  * @state: DM_REGION_NOSYNC or DM_REGION_CLEAN, for all regions
  * @durable: there will be a stable copy
  *
- * Memory: 2 bits per region, 6 bits per chunk of 4096 regions and their
- * summaries, and if @durable at most 8 KiB more.
+ * Memory: 2 bits per region, and if @durable 3 bits per chunk of 4096.
  *
  * Context: process context, may sleep.
  * Return: 0, -ENOMEM, or -EFBIG if this machine cannot address such a map.
@@ -79,74 +94,39 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 		    enum dm_region_state state, bool durable)
 {
 	u64 nr_words = DIV_ROUND_UP_ULL(nr_regions, CELLS_PER_WORD);
-	size_t bytes;
-	int i, r;
 
 	memset(rg, 0, sizeof(*rg));
 	raw_spin_lock_init(&rg->lock);
 	rg->nr_regions = nr_regions;
 	rg->durable = durable;
+	rg->recovering = DM_REGIONS_NONE;
 	rg->wanted = DM_REGIONS_NONE;
 
 	rg->nr_cell_words = nr_words;
-	if (rg->nr_cell_words != nr_words ||
-	    check_mul_overflow(rg->nr_cell_words, sizeof(unsigned long), &bytes))
+	if (rg->nr_cell_words != nr_words)
 		return -EFBIG;
 	rg->nr_chunks = DIV_ROUND_UP_ULL(nr_words, CHUNK_WORDS);
 
-	r = -ENOMEM;
-	/* Random access to large maps: the fewer pages the better. */
-	rg->cells = vmalloc_huge(bytes, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+	rg->cells = dm_regions_alloc_bitmap(nr_words * BITS_PER_LONG);
 	if (!rg->cells)
-		goto bad;
+		return -ENOMEM;
 	rg->cells[rg->nr_cell_words - 1] |=
 		padding_cells(rg, rg->nr_cell_words - 1);
-
-	r = dm_log_summary_init(&rg->nosync, rg->nr_chunks);
-	if (r)
-		goto bad;
-	dm_log_summary_set_all(&rg->nosync);
 	rg->nr_nosync = nr_regions;
 
 	if (durable) {
-		r = dm_log_summary_init(&rg->idle, rg->nr_chunks);
-		if (!r)
-			r = dm_log_summary_init(&rg->pending, rg->nr_chunks);
-		for (i = 0; !r && i < ARRAY_SIZE(rg->cleaned); i++)
-			r = dm_log_summary_init(&rg->cleaned[i], rg->nr_chunks);
-		if (r)
-			goto bad;
-
-		rg->unclean = __vmalloc(BITS_TO_LONGS(rg->nr_chunks) *
-					sizeof(unsigned long),
-					GFP_KERNEL | __GFP_NOWARN);
-		if (!rg->unclean) {
-			r = -ENOMEM;
-			goto bad;
+		rg->idle = dm_regions_alloc_bitmap(rg->nr_chunks);
+		rg->pending = dm_regions_alloc_bitmap(rg->nr_chunks);
+		rg->stale = dm_regions_alloc_bitmap(rg->nr_chunks);
+		if (!rg->idle || !rg->pending || !rg->stale) {
+			dm_regions_exit(rg);
+			return -ENOMEM;
 		}
-		memset(rg->unclean, 0xff, BITS_TO_LONGS(rg->nr_chunks) *
-		       sizeof(unsigned long));
-
-		rg->recent_mask = (nr_regions >= RECENT_MAX_BITS ?
-				   RECENT_MAX_BITS :
-				   roundup_pow_of_two((unsigned long)nr_regions)) - 1;
-		for (i = 0; i < ARRAY_SIZE(rg->recent); i++) {
-			rg->recent[i] = bitmap_zalloc(rg->recent_mask + 1, GFP_KERNEL);
-			if (!rg->recent[i]) {
-				r = -ENOMEM;
-				goto bad;
-			}
-		}
-		rg->fresh = rg->recent[0];
 	}
 
 	if (state == DM_REGION_CLEAN)
 		dm_regions_fill(rg, state);
 	return 0;
-
-bad:
-	dm_regions_exit(rg);
-	return r;
 }
 
 /**
@@ -157,26 +137,11 @@ bad:
  */
 void dm_regions_exit(struct dm_regions *rg)
 {
-	bitmap_free(rg->recent[0]);
-	bitmap_free(rg->recent[1]);
-	dm_log_summary_exit(&rg->cleaned[0]);
-	dm_log_summary_exit(&rg->cleaned[1]);
-	dm_log_summary_exit(&rg->pending);
-	dm_log_summary_exit(&rg->idle);
-	vfree(rg->unclean);
-	dm_log_summary_exit(&rg->nosync);
+	vfree(rg->stale);
+	vfree(rg->pending);
+	vfree(rg->idle);
 	vfree(rg->cells);
 	memset(rg, 0, sizeof(*rg));
-}
-
-/* A region of the chunk stops to be clean: the stable copy has to know. */
-static void leave_clean(struct dm_regions *rg, unsigned long chunk)
-{
-	if (!rg->durable)
-		return;
-	if (!test_bit(chunk, rg->unclean))
-		__set_bit(chunk, rg->unclean);
-	pend_chunk(rg, chunk);
 }
 
 /* All writes to an in-sync region have ended, or it has been recovered. */
@@ -187,11 +152,9 @@ static __always_inline void set_idle(struct dm_regions *rg, u64 region)
 		return;
 	}
 
-	/* First the bit that keeps the cleaner off, see dm_regions_end_clean() */
-	__set_bit(region & rg->recent_mask, rg->fresh);
+	__set_bit(region % DM_REGIONS_RECENT, rg->recent);
 	set_cell(rg, region, DM_REGION_IDLE);
-	if (!dm_log_summary_test(&rg->idle, chunk_of(region)))
-		dm_log_summary_set(&rg->idle, chunk_of(region));
+	__set_bit(chunk_of(region), rg->idle);
 }
 
 /**
@@ -212,7 +175,7 @@ void dm_regions_mark(struct dm_regions *rg, u64 region)
 	raw_spin_lock(&rg->lock);
 	switch (get_cell(rg, region)) {
 	case DM_REGION_CLEAN:
-		leave_clean(rg, chunk_of(region));
+		pend_chunk(rg, chunk_of(region));
 		set_cell(rg, region, DM_REGION_DIRTY);
 		add_marked(rg, 1);
 		add_dirty(rg, 1);
@@ -230,16 +193,6 @@ void dm_regions_mark(struct dm_regions *rg, u64 region)
 	raw_spin_unlock(&rg->lock);
 }
 
-static int find_recovering(const struct dm_regions *rg, u64 region)
-{
-	int i;
-
-	for (i = 0; i < rg->nr_recovering; i++)
-		if (rg->recovering[i].region == region)
-			return i;
-	return -ENOENT;
-}
-
 /**
  * dm_regions_clear() - all writes to the region have ended
  * @rg: the map
@@ -251,8 +204,6 @@ static int find_recovering(const struct dm_regions *rg, u64 region)
  */
 void dm_regions_clear(struct dm_regions *rg, u64 region)
 {
-	int i;
-
 	if (!region_exists(rg, region))
 		return;
 
@@ -263,9 +214,8 @@ void dm_regions_clear(struct dm_regions *rg, u64 region)
 		set_idle(rg, region);
 		break;
 	case DM_REGION_NOSYNC:
-		i = find_recovering(rg, region);
-		if (i >= 0)
-			rg->recovering[i].cleared = true;
+		if (region == rg->recovering)
+			rg->recovered = true;
 		break;
 	case DM_REGION_IDLE:
 	case DM_REGION_CLEAN:
@@ -299,15 +249,14 @@ static void lose_sync(struct dm_regions *rg, u64 region)
 		add_marked(rg, -1);
 		break;
 	case DM_REGION_CLEAN:
-		leave_clean(rg, chunk_of(region));
+		pend_chunk(rg, chunk_of(region));
 		break;
 	}
 	set_cell(rg, region, DM_REGION_NOSYNC);
 	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync + 1);
-	dm_log_summary_set(&rg->nosync, chunk_of(region));
 }
 
-static void gain_sync(struct dm_regions *rg, u64 region, bool cleared)
+static void gain_sync(struct dm_regions *rg, u64 region, bool recovered)
 {
 	if (get_cell(rg, region) != DM_REGION_NOSYNC)
 		return;
@@ -318,7 +267,7 @@ static void gain_sync(struct dm_regions *rg, u64 region, bool cleared)
 	 * copied after the next start.
 	 */
 	add_marked(rg, 1);
-	if (cleared) {
+	if (recovered) {
 		set_idle(rg, region);
 	} else {
 		set_cell(rg, region, DM_REGION_DIRTY);
@@ -339,21 +288,19 @@ static void gain_sync(struct dm_regions *rg, u64 region, bool cleared)
  */
 void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
 {
-	bool cleared = false;
-	int i;
+	bool recovered = false;
 
 	if (!region_exists(rg, region))
 		return;
 
 	raw_spin_lock(&rg->lock);
-	i = find_recovering(rg, region);
-	if (i >= 0) {
-		cleared = rg->recovering[i].cleared;
-		rg->recovering[i] = rg->recovering[--rg->nr_recovering];
+	if (region == rg->recovering) {
+		recovered = rg->recovered;
+		rg->recovering = DM_REGIONS_NONE;
 	}
 
 	if (in_sync)
-		gain_sync(rg, region, cleared);
+		gain_sync(rg, region, recovered);
 	else
 		lose_sync(rg, region);
 	raw_spin_unlock(&rg->lock);
@@ -383,13 +330,12 @@ void dm_regions_recovered(struct dm_regions *rg, u64 region)
 		set_idle(rg, region);
 		break;
 	case DM_REGION_CLEAN:
-		__set_bit(chunk_of(region), rg->unclean);
 		add_marked(rg, 1);
 		set_idle(rg, region);
 		break;
 	case DM_REGION_IDLE:
 		/* Recovered again, so flush the legs again. */
-		__set_bit(region & rg->recent_mask, rg->fresh);
+		__set_bit(region % DM_REGIONS_RECENT, rg->recent);
 		break;
 	case DM_REGION_DIRTY:
 		break;
@@ -400,49 +346,47 @@ void dm_regions_recovered(struct dm_regions *rg, u64 region)
 /* A region that is out of sync and may be offered for recovery */
 static bool is_recoverable(const struct dm_regions *rg, u64 region)
 {
-	return region < rg->nr_regions && get_cell(rg, region) == DM_REGION_NOSYNC &&
-	       find_recovering(rg, region) < 0;
+	return region < rg->nr_regions && region != rg->recovering &&
+	       get_cell(rg, region) == DM_REGION_NOSYNC;
 }
 
 /* dm_regions_awaits_recovery(), if there is something to wait for. */
 bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region)
 {
-	bool waits;
+	bool waits = is_recoverable(rg, region);
 
-	raw_spin_lock(&rg->lock);
-	waits = is_recoverable(rg, region);
 	if (waits && !is_recoverable(rg, rg->wanted))
 		rg->wanted = region;
-	raw_spin_unlock(&rg->lock);
 	return waits;
 }
 
-/* First NOSYNC region of the chunk that is at or after @from and not recovering. */
-static bool next_resync_in_chunk(const struct dm_regions *rg, unsigned long chunk,
-				 u64 from, u64 *region, bool *any)
+/**
+ * dm_regions_next_nosync() - find a region that is out of sync
+ * @rg: the map
+ * @from: the region to begin with
+ *
+ * Context: any thread, may sleep. A region that changes meanwhile is found or not.
+ * Return: its number, or the number of regions if there is none.
+ */
+u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
 {
-	unsigned long first = chunk_first_word(chunk);
-	unsigned long w = max_t(u64, first, from / CELLS_PER_WORD);
-	unsigned long end = first + chunk_nr_words(rg, chunk);
+	while (from < rg->nr_regions && READ_ONCE(rg->nr_nosync)) {
+		unsigned long chunk = chunk_of(from), w = from / CELLS_PER_WORD;
+		unsigned long end = chunk_first_word(chunk) + chunk_nr_words(rg, chunk);
 
-	/* What lies before @from was not looked at. */
-	*any = w != first;
-	for (; w < end; w++) {
-		unsigned long found = cells_nosync(rg->cells[w]);
+		for (; w < end; w++) {
+			unsigned long found = cells_nosync(READ_ONCE(rg->cells[w]));
+			u64 first = (u64)w * CELLS_PER_WORD;
 
-		*any |= found != 0;
-		for (; found; found &= found - 1) {
-			u64 candidate = (u64)w * CELLS_PER_WORD +
-					__ffs(found) / CELL_BITS;
-
-			if (candidate >= from &&
-			    find_recovering(rg, candidate) < 0) {
-				*region = candidate;
-				return true;
-			}
+			if (from > first)
+				found &= ~0UL << (from - first) * CELL_BITS;
+			if (found)
+				return first + __ffs(found) / CELL_BITS;
 		}
+		from = (u64)end * CELLS_PER_WORD;
+		cond_resched();
 	}
-	return false;
+	return rg->nr_regions;
 }
 
 /**
@@ -452,88 +396,33 @@ static bool next_resync_in_chunk(const struct dm_regions *rg, unsigned long chun
  *
  * Goes once through the map: a region that fails behind the cursor is offered
  * again after dm_regions_restart_resync() only, so that a dead leg does not make
- * recovery spin. A region that a write waits for has precedence.
+ * recovery spin. A region that a write waits for has precedence. The mirror recovers
+ * one region at a time.
  *
- * Context: the worker; does not sleep.
+ * Context: the worker, may sleep.
  * Return: true if there is one, which counts as recovering from now on.
  */
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
 {
-	bool found = false, any;
-	unsigned long chunk;
+	u64 next = rg->nr_regions;
 
-	raw_spin_lock(&rg->lock);
-	if (rg->nr_recovering == DM_REGIONS_MAX_RECOVERING)
-		goto out;
+	if (rg->recovering != DM_REGIONS_NONE)
+		return false;
 
 	if (READ_ONCE(rg->recover_first) && is_recoverable(rg, rg->wanted)) {
-		*region = rg->wanted;
+		next = rg->wanted;
 		rg->wanted = DM_REGIONS_NONE;
-		found = true;
-		goto offer;
+	} else {
+		next = dm_regions_next_nosync(rg, rg->cursor);
+		rg->cursor = next < rg->nr_regions ? next + 1 : next;
 	}
+	if (next >= rg->nr_regions)
+		return false;
 
-	if (rg->cursor >= rg->nr_regions)
-		goto out;
-
-	chunk = dm_log_summary_next(&rg->nosync, chunk_of(rg->cursor));
-	for (; chunk < rg->nr_chunks;
-	     chunk = dm_log_summary_next(&rg->nosync, chunk + 1)) {
-		found = next_resync_in_chunk(rg, chunk, rg->cursor, region, &any);
-		if (found)
-			break;
-		if (!any)
-			dm_log_summary_clear(&rg->nosync, chunk);
-	}
-
-	rg->cursor = found ? *region + 1 : rg->nr_regions;
-offer:
-	if (found) {
-		rg->recovering[rg->nr_recovering].region = *region;
-		rg->recovering[rg->nr_recovering].cleared = false;
-		rg->nr_recovering++;
-	}
-out:
-	raw_spin_unlock(&rg->lock);
-	return found;
-}
-
-/**
- * dm_regions_next_nosync() - find a region that is out of sync
- * @rg: the map
- * @from: the region to begin with
- *
- * Context: any thread.
- * Return: its number, or the number of regions if there is none.
- */
-u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
-{
-	u64 region = rg->nr_regions;
-	unsigned long chunk;
-
-	raw_spin_lock(&rg->lock);
-	if (from < rg->nr_regions && rg->nr_nosync) {
-		for (chunk = dm_log_summary_next(&rg->nosync, chunk_of(from));
-		     chunk < rg->nr_chunks && region == rg->nr_regions;
-		     chunk = dm_log_summary_next(&rg->nosync, chunk + 1)) {
-			unsigned long w = max_t(u64, chunk_first_word(chunk),
-						from / CELLS_PER_WORD);
-			unsigned long end = chunk_first_word(chunk) +
-					    chunk_nr_words(rg, chunk);
-
-			for (; w < end && region == rg->nr_regions; w++) {
-				unsigned long found = cells_nosync(rg->cells[w]);
-				u64 first = (u64)w * CELLS_PER_WORD;
-
-				if (from > first)
-					found &= ~0UL << (from - first) * CELL_BITS;
-				if (found)
-					region = first + __ffs(found) / CELL_BITS;
-			}
-		}
-	}
-	raw_spin_unlock(&rg->lock);
-	return region;
+	rg->recovering = next;
+	rg->recovered = false;
+	*region = next;
+	return true;
 }
 
 /**
@@ -546,7 +435,7 @@ void dm_regions_restart_resync(struct dm_regions *rg)
 {
 	raw_spin_lock(&rg->lock);
 	rg->cursor = 0;
-	rg->nr_recovering = 0;
+	rg->recovering = DM_REGIONS_NONE;
 	rg->wanted = DM_REGIONS_NONE;
 	WRITE_ONCE(rg->recover_first, rg->leg_failed && rg->nr_nosync);
 	raw_spin_unlock(&rg->lock);

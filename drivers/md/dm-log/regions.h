@@ -23,7 +23,7 @@
  *
  * any context		dm_regions_state(), _in_sync(), _is_clean(),
  *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
- *			_has_cleaned(), _uncommitted()
+ *			_uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
  *			_next_resync(), _recovered(), _awaits_recovery()
  * one thread at a time	everything else; beside the worker
@@ -32,12 +32,11 @@
 #ifndef DM_LOG_REGIONS_H
 #define DM_LOG_REGIONS_H
 
+#include <linux/bitmap.h>
 #include <linux/math64.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
-
-#include "summary.h"
 
 #define DM_REGIONS_PER_CHUNK	((u64)SZ_512 * BITS_PER_BYTE)
 #define DM_REGIONS_CHUNK_U64S	(SZ_512 / sizeof(u64))
@@ -50,8 +49,8 @@
 /* The number of no region */
 #define DM_REGIONS_NONE		U64_MAX
 
-/* The mirror recovers one region at a time; leave room for a bolder one. */
-#define DM_REGIONS_MAX_RECOVERING	8
+/* Bits that tell which regions were cleared a moment ago; 4 KiB. */
+#define DM_REGIONS_RECENT	SZ_32K
 
 /**
  * enum dm_region_state - all that is known of one region, in two bits
@@ -67,8 +66,8 @@
  * CLEAN -> DIRTY (mark) makes the chunk pending and so has to be committed
  * before the write; IDLE -> DIRTY does not, unless @by_region. DIRTY -> IDLE is a clear. IDLE ->
  * CLEAN is the only step that makes a clean bit 1, and only
- * dm_regions_end_clean() takes it, for regions that have been idle since before
- * dm_regions_begin_clean(): the caller flushes the legs between the two.
+ * dm_regions_clean() takes it, for regions that have been idle since before
+ * dm_regions_forget_recent(): the caller flushes the legs between the two.
  */
 enum dm_region_state {
 	DM_REGION_NOSYNC = 0,
@@ -80,88 +79,69 @@ enum dm_region_state {
 /**
  * struct dm_regions - the region map
  * @nr_regions: number of regions, at least 1
+ * @nr_chunks: number of chunks, the last one perhaps partly used
  * @cells: the states, two bits each; read by anyone without a lock. Cells past
  *	the last region are CLEAN, so that no search finds them.
+ * @nr_cell_words: length of @cells
  * @durable: there is a stable copy: track pending chunks and idle regions
  * @by_region: the stable copy is told of regions, not of chunks, and its user
  *	knows of which: marking an idle region makes its chunk pending, too, and
  *	the user finds out whether there is anything to tell. Set right after
  *	dm_regions_init().
- * @nr_chunks: number of chunks, the last one perhaps partly used
- * @nr_cell_words: length of @cells
  *
+ * @lock: protects all from here to @recent, and changes of @cells. Interrupts stay
+ *	on: nobody takes it there.
  * @nr_dirty: number of DIRTY regions, if @durable; read by anyone
- * @fresh: that of @recent which is being filled
- * @recent_mask: the bits of a region's number that tell its bit of @recent
- *
- * @lock: protects all from @nr_dirty on and changes of @cells. Interrupts stay on:
- *	nobody takes it there. Only @recover_first is also cleared without it, by
- *	a suspend.
- * @nr_nosync: number of NOSYNC regions; read by anyone
  * @nr_marked: number of DIRTY and IDLE regions, if @durable; read by anyone. Those
  *	that are IDLE are not counted: one count less to change in a mark or clear.
+ * @nr_nosync: number of NOSYNC regions; read by anyone
  * @nr_uncommitted: pending chunks, and those of commits that have not ended;
  *	read by anyone
- * @nosync: chunks that may have a NOSYNC region
- * @unclean: chunks that may have a region that is not CLEAN
- * @idle: chunks that may have an IDLE region
+ * @nr_taken: those of the commit that has not ended
  * @pending: chunks that have to be committed
- * @cleaned: chunks with regions that became clean in the last
- *	dm_regions_end_clean(), or before, and were not committed since. They
- *	need not be: the stable copy only has more dirty regions than it might.
- * @cleaned_now: which of @cleaned belongs to the last dm_regions_end_clean()
- * @nr_cleaned: number of chunks in @cleaned; read by anyone
- *
- * @cursor: where the search for regions to recover goes on
- * @recovering: the regions being recovered, and whether they were cleared since
- * @nr_recovering: used entries of @recovering
+ * @stale: chunks in which regions became clean, and that were not committed since.
+ *	They need not be: the stable copy only has more dirty regions than it might.
+ * @idle: chunks that may have an IDLE region
  * @leg_failed: a write or a recovery has failed since all regions were in sync
  * @recover_first: writes wait until their region has been recovered, see
- *	dm_regions_awaits_recovery()
- * @wanted: the region that one of them waits for, or DM_REGIONS_NONE
+ *	dm_regions_awaits_recovery(). A suspend clears it without the lock.
+ * @recent: regions that became idle since dm_regions_forget_recent(), a region's bit
+ *	being its number modulo the size
  *
- * @recent: two bitmaps of @recent_mask + 1 bits, a power of two, a region's bit
- *	being its number modulo the size: regions that became idle since the last
- *	dm_regions_begin_clean(), and those that did so in the period before
+ * @cursor: where the search for regions to recover goes on
+ * @recovering: the region being recovered, or DM_REGIONS_NONE
+ * @recovered: it was cleared since it was offered
+ * @wanted: the region that a write waits for, or DM_REGIONS_NONE. The search is the
+ *	worker's, or a resume's while there is none.
  */
 struct dm_regions {
-	/* What mark and clear need, side by side. */
-	unsigned long *cells;
-	bool durable;
-	bool by_region;
-	unsigned int recent_mask;
-	u64 nr_dirty;
-	unsigned long *fresh;
-	u64 nr_marked;
-	unsigned long *unclean;
-	struct dm_log_summary idle;
-	struct dm_log_summary pending;
-
 	u64 nr_regions;
 	unsigned long nr_chunks;
+	unsigned long *cells;
 	unsigned long nr_cell_words;
+	bool durable;
+	bool by_region;
 
 	raw_spinlock_t lock;
+	u64 nr_dirty;
+	u64 nr_marked;
 	u64 nr_nosync;
 	unsigned long nr_uncommitted;
-	struct dm_log_summary nosync;
-	struct dm_log_summary cleaned[2];
-	unsigned int cleaned_now;
-	unsigned long nr_cleaned;
-
-	u64 cursor;
-	struct {
-		u64 region;
-		bool cleared;
-	} recovering[DM_REGIONS_MAX_RECOVERING];
-	unsigned int nr_recovering;
+	unsigned long nr_taken;
+	unsigned long *pending;
+	unsigned long *stale;
+	unsigned long *idle;
 	bool leg_failed;
 	bool recover_first;
-	u64 wanted;
+	DECLARE_BITMAP(recent, DM_REGIONS_RECENT);
 
-	unsigned long *recent[2];
+	u64 cursor;
+	u64 recovering;
+	bool recovered;
+	u64 wanted;
 };
 
+unsigned long *dm_regions_alloc_bitmap(u64 nr);
 int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 		    enum dm_region_state state, bool durable);
 void dm_regions_exit(struct dm_regions *rg);
@@ -182,18 +162,17 @@ void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 			    unsigned int nr_u64s);
 
-bool dm_regions_begin_clean(struct dm_regions *rg);
-u64 dm_regions_end_clean(struct dm_regions *rg, bool all, bool defer);
-void dm_regions_pend_cleaned(struct dm_regions *rg);
+void dm_regions_forget_recent(struct dm_regions *rg);
+u64 dm_regions_clean(struct dm_regions *rg, bool defer);
+bool dm_regions_has_stale(struct dm_regions *rg);
+void dm_regions_pend_stale(struct dm_regions *rg);
 
 void dm_regions_pend(struct dm_regions *rg, unsigned long chunk);
 void dm_regions_pend_all(struct dm_regions *rg);
 void dm_regions_pend_unclean(struct dm_regions *rg);
 unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from);
-unsigned int dm_regions_begin_commit(struct dm_regions *rg, unsigned long chunk,
-				     unsigned int nr);
-void dm_regions_end_commit(struct dm_regions *rg, unsigned long chunk,
-			   unsigned int nr, unsigned int taken, bool committed);
+void dm_regions_take(struct dm_regions *rg, unsigned long chunk, unsigned int nr);
+void dm_regions_committed(struct dm_regions *rg);
 
 /* Number of u64s of the stable bitset that hold regions. */
 static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
@@ -344,18 +323,6 @@ static inline u64 dm_regions_nr_dirty(const struct dm_regions *rg)
 }
 
 /**
- * dm_regions_has_cleaned() - could something be committed that need not be?
- * @rg: a durable map
- *
- * Context: any.
- * Return: true if there are cleaned regions that are dirty in the stable copy.
- */
-static inline bool dm_regions_has_cleaned(const struct dm_regions *rg)
-{
-	return READ_ONCE(rg->nr_cleaned) != 0;
-}
-
-/**
  * dm_regions_uncommitted() - may the map differ from the stable copy?
  * @rg: the map
  *
@@ -365,7 +332,7 @@ static inline bool dm_regions_has_cleaned(const struct dm_regions *rg)
  */
 static inline bool dm_regions_uncommitted(const struct dm_regions *rg)
 {
-	/* Pairs with the release in dm_regions_end_commit(). */
+	/* Pairs with the release in dm_regions_committed(). */
 	return smp_load_acquire(&rg->nr_uncommitted) != 0;
 }
 

@@ -46,12 +46,10 @@
  * struct dm_log_block - one block of the commit under way
  * @chunk: its first chunk
  * @nr_chunks: number of chunks in it; the header's block may have none
- * @taken: from dm_regions_begin_commit()
  */
 struct dm_log_block {
 	unsigned long chunk;
 	unsigned int nr_chunks;
-	unsigned int taken;
 };
 
 /**
@@ -193,8 +191,7 @@ static void gather_block(struct dm_log_store *store, u64 block,
 	struct dm_log_extent *extent;
 
 	info->chunk = block_chunks(store, block, &info->nr_chunks);
-	info->taken = dm_regions_begin_commit(store->regions, info->chunk,
-					      info->nr_chunks);
+	dm_regions_take(store->regions, info->chunk, info->nr_chunks);
 	compose_block(store, block, data);
 
 	extent = *nr_extents ? &store->extents[*nr_extents - 1] : NULL;
@@ -228,7 +225,7 @@ static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
 {
 	u64 start = trace_dm_log_write_enabled() ? ktime_get_ns() : 0;
 	bool lost = false;
-	unsigned int i;
+	unsigned int i, j;
 	int r;
 
 	for (i = 0; i < nr_extents; i++)
@@ -250,12 +247,10 @@ static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
 	 * One failure fails all: the flush that should have made the others
 	 * durable may not have been sent.
 	 */
-	for (i = 0; i < nr_blocks; i++) {
-		const struct dm_log_block *info = &store->blocks[i];
-
-		dm_regions_end_commit(store->regions, info->chunk,
-				      info->nr_chunks, info->taken, !r);
-	}
+	for (i = 0; r && i < nr_blocks; i++)
+		for (j = 0; j < store->blocks[i].nr_chunks; j++)
+			dm_regions_pend(store->regions, store->blocks[i].chunk + j);
+	dm_regions_committed(store->regions);
 	return r;
 }
 
@@ -562,8 +557,7 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
  * device do not matter, the administrator vouches for the mirror. Of a device
  * that cannot be read the map counts as uncommitted, so that commits fail.
  *
- * Context: process context, may sleep; serialised by the caller. The map is
- * shared.
+ * Context: process context, may sleep; serialised by the caller.
  * Return: 0 if everything was read, written and made durable; -EPROTONOSUPPORT
  *	for an unknown version; otherwise the device's first error.
  */
@@ -609,8 +603,7 @@ int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load)
  * The map has been without a stable copy since the resume. Once the device can
  * be read again it may be written, and then gets all that the map says.
  *
- * Context: process context, may sleep; serialised by the caller. The map is
- * shared.
+ * Context: process context, may sleep; serialised by the caller.
  * Return: 0, -EPROTONOSUPPORT, or the device's error.
  */
 int dm_log_store_retry(struct dm_log_store *store)

@@ -99,8 +99,7 @@ enum dm_log_store_state {
  * @blocks: what the blocks in @buf are, while they are written
  * @extents: the writes they make
  *
- * All calls are serialised by the caller, which also is the worker or shares
- * the map.
+ * All calls are serialised by the caller.
  */
 struct dm_log_store {
 	struct dm_log_dev *dev;

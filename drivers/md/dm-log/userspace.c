@@ -212,7 +212,7 @@ static int alloc_maps(struct us_log *us, bool insync_cache)
 	if (!r)
 		r = dm_log_answers_init(&us->answers);
 	if (!r && insync_cache) {
-		us->in_sync_map = us_alloc_map(nr_regions);
+		us->in_sync_map = dm_regions_alloc_bitmap(nr_regions);
 		if (!us->in_sync_map)
 			r = -ENOMEM;
 	}

@@ -14,7 +14,6 @@
 
 #include "answers.h"
 #include "cache.h"
-#include "summary.h"
 #include "ulog.h"
 
 struct dm_dev;
@@ -118,11 +117,11 @@ struct us_log {
 	bool nosync_owed;
 	unsigned long *held;
 	unsigned long *maybe;
-	struct dm_log_summary owed;
+	unsigned long *owed;
 	unsigned long nr_owed;
 	u64 *bits;
 	u64 *batch;
-	struct us_chunk *chunks;
+	unsigned long *chunks;
 
 	struct dm_log_answers answers;
 	struct {
@@ -178,7 +177,6 @@ void us_clear_region(struct dm_dirty_log *log, region_t region);
 void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync);
 
 /* marks.c */
-unsigned long *us_alloc_map(u64 nr_regions);
 void us_fill_map(unsigned long *map, u64 nr_regions, bool value);
 int us_commit_init(struct us_log *us);
 void us_commit_exit(struct us_log *us);

@@ -368,8 +368,10 @@ static void disk_load(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, tm->log->type->get_resync_work(tm->log, &region), 1);
 	KUNIT_EXPECT_EQ(test, region, 17);
+	set_sync(tm, region, 0);
 	KUNIT_EXPECT_EQ(test, tm->log->type->get_resync_work(tm->log, &region), 1);
 	KUNIT_EXPECT_EQ(test, region, NR_REGIONS - 1);
+	set_sync(tm, region, 0);
 	region = 4711;
 	KUNIT_EXPECT_EQ(test, tm->log->type->get_resync_work(tm->log, &region), 0);
 	KUNIT_EXPECT_EQ(test, region, 4711);

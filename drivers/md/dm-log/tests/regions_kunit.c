@@ -42,10 +42,23 @@ static void commit_all(struct dm_regions *rg)
 
 	for (chunk = dm_regions_next_pending(rg, 0); chunk < rg->nr_chunks;
 	     chunk = dm_regions_next_pending(rg, chunk)) {
-		unsigned int taken = dm_regions_begin_commit(rg, chunk, 1);
-
-		dm_regions_end_commit(rg, chunk, 1, taken, true);
+		dm_regions_take(rg, chunk, 1);
+		dm_regions_committed(rg);
 	}
+}
+
+/* A run of the cleaner: the legs are flushed meanwhile. */
+static u64 clean(struct dm_regions *rg, bool all, bool defer)
+{
+	u64 nr;
+
+	dm_regions_pend_stale(rg);
+	if (all)
+		dm_regions_forget_recent(rg);
+	nr = dm_regions_clean(rg, defer);
+	if (!all)
+		dm_regions_forget_recent(rg);
+	return nr;
 }
 
 static void regions_initial_states(struct kunit *test)
@@ -111,14 +124,14 @@ static void regions_remark_is_free(struct kunit *test)
 static void regions_failed_commit_stays_pending(struct kunit *test)
 {
 	struct dm_regions *rg = new_regions(test, 10000, DM_REGION_CLEAN, true);
-	unsigned int taken;
 
 	dm_regions_mark(rg, 5000);
-	taken = dm_regions_begin_commit(rg, 0, 2);
-	KUNIT_EXPECT_EQ(test, taken, 1);
+	dm_regions_take(rg, 0, 2);
 	/* In flight is not durable. */
 	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
-	dm_regions_end_commit(rg, 0, 2, taken, false);
+	dm_regions_pend(rg, 0);
+	dm_regions_pend(rg, 1);
+	dm_regions_committed(rg);
 	/* Nothing is known of either chunk now. */
 	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
 	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 1);
@@ -134,12 +147,11 @@ static void regions_failed_commit_stays_pending(struct kunit *test)
 static void regions_mark_during_commit(struct kunit *test)
 {
 	struct dm_regions *rg = new_regions(test, 64, DM_REGION_CLEAN, true);
-	unsigned int taken;
 
 	dm_regions_mark(rg, 1);
-	taken = dm_regions_begin_commit(rg, 0, 1);
+	dm_regions_take(rg, 0, 1);
 	dm_regions_mark(rg, 2);
-	dm_regions_end_commit(rg, 0, 1, taken, true);
+	dm_regions_committed(rg);
 	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
 	commit_all(rg);
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
@@ -154,15 +166,13 @@ static void regions_cleaning_waits_a_period(struct kunit *test)
 	commit_all(rg);
 	dm_regions_clear(rg, 7);
 
-	KUNIT_EXPECT_TRUE(test, dm_regions_begin_clean(rg));
-	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, false, false), 0);
+	KUNIT_EXPECT_EQ(test, clean(rg, false, false), 0);
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
 
-	KUNIT_EXPECT_TRUE(test, dm_regions_begin_clean(rg));
-	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, false, false), 1);
+	KUNIT_EXPECT_EQ(test, clean(rg, false, false), 1);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 7), DM_REGION_CLEAN);
 	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
-	KUNIT_EXPECT_FALSE(test, dm_regions_begin_clean(rg));
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(rg), 0);
 }
 
 /*
@@ -178,12 +188,12 @@ static void regions_no_clean_of_rewritten(struct kunit *test)
 		dm_regions_mark(rg, i);
 		dm_regions_clear(rg, i);
 	}
-	dm_regions_begin_clean(rg);
+	dm_regions_forget_recent(rg);
 	/* The legs are being flushed. */
 	dm_regions_mark(rg, 1);
 	dm_regions_clear(rg, 1);
 	dm_regions_mark(rg, 2);
-	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, false), 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_clean(rg, false), 1);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 0), DM_REGION_CLEAN);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 1), DM_REGION_IDLE);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 2), DM_REGION_DIRTY);
@@ -197,35 +207,31 @@ static void regions_deferred_clean(struct kunit *test)
 	dm_regions_mark(rg, 7);
 	commit_all(rg);
 	dm_regions_clear(rg, 7);
-	dm_regions_begin_clean(rg);
-	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, true), 1);
+	KUNIT_EXPECT_EQ(test, clean(rg, true, true), 1);
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
-	KUNIT_EXPECT_TRUE(test, dm_regions_has_cleaned(rg));
+	KUNIT_EXPECT_TRUE(test, dm_regions_has_stale(rg));
 
 	/* Another mark takes it along ... */
 	dm_regions_mark(rg, 8);
 	commit_all(rg);
-	KUNIT_EXPECT_FALSE(test, dm_regions_has_cleaned(rg));
+	KUNIT_EXPECT_FALSE(test, dm_regions_has_stale(rg));
 
 	/* ... or the next cleaning commits it ... */
 	dm_regions_clear(rg, 8);
-	dm_regions_begin_clean(rg);
-	dm_regions_end_clean(rg, true, true);
-	dm_regions_begin_clean(rg);
-	dm_regions_end_clean(rg, true, true);
+	clean(rg, true, true);
+	clean(rg, true, true);
 	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
-	KUNIT_EXPECT_FALSE(test, dm_regions_has_cleaned(rg));
+	KUNIT_EXPECT_FALSE(test, dm_regions_has_stale(rg));
 	commit_all(rg);
 
 	/* ... or whoever is in a hurry. */
 	dm_regions_mark(rg, 9);
 	commit_all(rg);
 	dm_regions_clear(rg, 9);
-	dm_regions_begin_clean(rg);
-	dm_regions_end_clean(rg, true, true);
-	dm_regions_pend_cleaned(rg);
+	clean(rg, true, true);
+	dm_regions_pend_stale(rg);
 	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
-	KUNIT_EXPECT_FALSE(test, dm_regions_has_cleaned(rg));
+	KUNIT_EXPECT_FALSE(test, dm_regions_has_stale(rg));
 }
 
 /* A region recovered is idle; one given up without being copied stays dirty. */
@@ -295,12 +301,11 @@ static void regions_recovered_unasked(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
 
 	/* Copied while the legs are flushed: the next flush will do. */
-	dm_regions_begin_clean(rg);
+	dm_regions_forget_recent(rg);
 	dm_regions_recovered(rg, 3);
-	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, false), 3);
+	KUNIT_EXPECT_EQ(test, dm_regions_clean(rg, false), 3);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 3), DM_REGION_IDLE);
-	dm_regions_begin_clean(rg);
-	KUNIT_EXPECT_EQ(test, dm_regions_end_clean(rg, true, false), 1);
+	KUNIT_EXPECT_EQ(test, clean(rg, true, false), 1);
 	/* Both chunks have news for the copy. */
 	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
 	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 1);
@@ -364,12 +369,7 @@ static void regions_next_nosync(struct kunit *test)
 static void regions_pend_unclean(struct kunit *test)
 {
 	struct dm_regions *rg = new_regions(test, 5 * CHUNK, DM_REGION_CLEAN, true);
-	u64 bits[DM_REGIONS_CHUNK_U64S];
-	unsigned long chunk;
 
-	/* Whether a chunk is all clean is known once somebody has looked. */
-	for (chunk = 0; chunk < rg->nr_chunks; chunk++)
-		dm_regions_image(rg, chunk, bits, DM_REGIONS_CHUNK_U64S);
 	dm_regions_pend_unclean(rg);
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
 
@@ -445,13 +445,15 @@ static void regions_awaits_recovery(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 5));
 	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, region, 5);
+	dm_regions_clear(rg, 5);
+	dm_regions_set_sync(rg, 5, true);
 
 	/* Nobody asks for the last one, and nothing was skipped for those before. */
 	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, region, 2);
-	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_clear(rg, 2);
 	dm_regions_set_sync(rg, 2, true);
-	dm_regions_set_sync(rg, 5, true);
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, dm_regions_nr_nosync(rg), 0);
 
 	/* All in sync: the failure is forgotten, and counts again only after the next. */
@@ -499,19 +501,21 @@ static void regions_awaits_no_more(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 6));
 }
 
-/* More regions at once than there is room for: wait, do not forget. */
-static void regions_recovering_limit(struct kunit *test)
+/* The mirror recovers one region at a time: wait, do not forget. */
+static void regions_one_recovering(struct kunit *test)
 {
 	struct dm_regions *rg = new_regions(test, 100, DM_REGION_NOSYNC, true);
 	u64 region;
-	int i;
 
-	for (i = 0; i < DM_REGIONS_MAX_RECOVERING; i++)
-		KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, region, 0);
 	dm_regions_set_sync(rg, 2, true);
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_clear(rg, 0);
+	dm_regions_set_sync(rg, 0, true);
 	KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
-	KUNIT_EXPECT_EQ(test, region, DM_REGIONS_MAX_RECOVERING);
+	KUNIT_EXPECT_EQ(test, region, 1);
 }
 
 static void regions_image_and_load(struct kunit *test)
@@ -567,6 +571,7 @@ static void regions_beyond_2_31(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), nr - 2);
 	KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, region, nr - 3);
+	dm_regions_set_sync(rg, region, false);
 	KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, region, nr - 1);
 	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), rg->nr_chunks - 1);
@@ -674,7 +679,7 @@ static void model_next_resync(struct model *m)
 			break;
 
 	found = dm_regions_next_resync(m->rg, &got);
-	if (m->recovering == DM_REGIONS_MAX_RECOVERING) {
+	if (m->recovering) {
 		KUNIT_ASSERT_FALSE(m->test, found);
 		return;
 	}
@@ -710,9 +715,9 @@ static void model_commit(struct model *m)
 
 	for (chunk = dm_regions_next_pending(m->rg, 0); chunk < m->rg->nr_chunks;
 	     chunk = dm_regions_next_pending(m->rg, chunk + 1)) {
-		unsigned int taken = dm_regions_begin_commit(m->rg, chunk, 1);
 		bool fail = !pick(m, 8);
 
+		dm_regions_take(m->rg, chunk, 1);
 		dm_regions_image(m->rg, chunk, bits, DM_REGIONS_CHUNK_U64S);
 		if (!pick(m, 4))
 			model_mark(m, pick_region(m));
@@ -720,28 +725,36 @@ static void model_commit(struct model *m)
 			if (!fail || pick(m, 2))
 				m->region[r].stable =
 					bits[r % CHUNK / 64] >> r % 64 & 1;
-		dm_regions_end_commit(m->rg, chunk, 1, taken, !fail);
+		if (fail)
+			dm_regions_pend(m->rg, chunk);
+		dm_regions_committed(m->rg);
 	}
 }
 
 static void model_clean(struct model *m)
 {
 	int i, nr = pick(m, 6);
+	bool all = pick(m, 2);
 	u64 r;
 
+	dm_regions_pend_stale(m->rg);
 	for (r = 0; r < m->nr; r++)
 		m->region[r].touched = false;
-	dm_regions_begin_clean(m->rg);
+	if (all)
+		dm_regions_forget_recent(m->rg);
 	for (i = 0; i < nr; i++) {
 		model_mark(m, pick_region(m));
 		model_clear(m, pick_region(m));
 	}
-	if (!pick(m, 4))
-		return;		/* the legs could not be flushed */
-	for (r = 0; r < m->nr; r++)
-		if (!m->region[r].touched)
-			m->region[r].unflushed = false;
-	dm_regions_end_clean(m->rg, pick(m, 2), pick(m, 2));
+	/* Or else the legs could not be flushed. */
+	if (pick(m, 4)) {
+		for (r = 0; r < m->nr; r++)
+			if (!m->region[r].touched)
+				m->region[r].unflushed = false;
+		dm_regions_clean(m->rg, pick(m, 2));
+	}
+	if (!all)
+		dm_regions_forget_recent(m->rg);
 }
 
 /* Somebody else has chosen the region, and knows that the stable copy has it dirty. */
@@ -910,10 +923,8 @@ static void regions_random(struct kunit *test)
 		/* Left alone, everything that is in sync becomes clean. */
 		for (r = 0; r < m.nr; r++)
 			model_clear(&m, r);
-		for (step = 0; step < 2; step++) {
-			dm_regions_begin_clean(m.rg);
-			dm_regions_end_clean(m.rg, false, false);
-		}
+		for (step = 0; step < 2; step++)
+			clean(m.rg, false, false);
 		KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(m.rg), 0);
 		KUNIT_EXPECT_EQ(test, dm_regions_nr_dirty(m.rg), 0);
 		kvfree(m.region);
@@ -952,9 +963,9 @@ static void regions_two_threads(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(worker));
 	get_task_struct(worker);
 	for (i = 0; i < 300; i++) {
-		dm_regions_begin_clean(rg);
+		dm_regions_forget_recent(rg);
 		cond_resched();
-		dm_regions_end_clean(rg, true, false);
+		dm_regions_clean(rg, false);
 		commit_all(rg);
 		cond_resched();
 	}
@@ -989,7 +1000,7 @@ static struct kunit_case dm_log_regions_cases[] = {
 	KUNIT_CASE(regions_failed_not_offered_again),
 	KUNIT_CASE(regions_awaits_recovery),
 	KUNIT_CASE(regions_awaits_no_more),
-	KUNIT_CASE(regions_recovering_limit),
+	KUNIT_CASE(regions_one_recovering),
 	KUNIT_CASE(regions_image_and_load),
 	KUNIT_CASE_SLOW(regions_beyond_2_31),
 	KUNIT_CASE_SLOW(regions_random),
