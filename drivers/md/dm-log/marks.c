@@ -100,13 +100,6 @@ static u64 map_u64(const unsigned long *map, u64 index)
 #endif
 }
 
-static unsigned int chunk_u64s(const struct dm_regions *rg, unsigned long chunk)
-{
-	u64 left = dm_regions_nr_u64s(rg) - (u64)chunk * DM_REGIONS_CHUNK_U64S;
-
-	return min_t(u64, left, DM_REGIONS_CHUNK_U64S);
-}
-
 static void owe_clears(struct us_log *us, unsigned long chunk)
 {
 	if (!__test_and_set_bit(chunk, us->owed))
@@ -129,7 +122,7 @@ static unsigned int gather(struct us_log *us, unsigned long chunk, bool to_clear
 			   bool replay, unsigned int n, unsigned int max)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
-	unsigned int i, nr = chunk_u64s(rg, chunk);
+	unsigned int i, nr = dm_regions_chunk_u64s(rg, chunk);
 	u64 first = (u64)chunk * DM_REGIONS_CHUNK_U64S;
 	u64 *clean = us->bits, *dirty = us->bits + DM_REGIONS_CHUNK_U64S;
 	bool owed = false;

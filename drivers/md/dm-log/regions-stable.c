@@ -14,109 +14,89 @@
 
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
-#include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "regions-private.h"
+#include "regions.h"
 
-#define WORDS_PER_U64		(sizeof(u64) * BITS_PER_BYTE / CELLS_PER_WORD)
+#define WORDS_PER_U64		(64 / BITS_PER_LONG)
+#define CHUNK_WORDS		(DM_REGIONS_CHUNK_U64S * WORDS_PER_U64)
+#define RECENT_WORDS		(DM_REGIONS_RECENT / BITS_PER_LONG)
 
-static_assert(DM_REGION_CLEAN == CELL_MASK);
-
-/* The low bit of every cell of a word that is in the state. */
-static unsigned long cells_dirty(unsigned long word)
+/* A chunk's words of the bitmaps of regions. */
+static unsigned long first_word(unsigned long chunk)
 {
-	return word & ~(word >> 1) & CELL_LOW;
+	return chunk * CHUNK_WORDS;
 }
 
-static unsigned long cells_idle(unsigned long word)
+static unsigned long end_word(const struct dm_regions *rg, unsigned long chunk)
 {
-	return ~word & (word >> 1) & CELL_LOW;
+	return first_word(chunk) + dm_regions_chunk_u64s(rg, chunk) * WORDS_PER_U64;
 }
 
-static unsigned long cells_marked(unsigned long word)
+/* The bits of a word that stand for no region, for all that is loaded CLEAN. */
+static unsigned long padding(const struct dm_regions *rg, unsigned long w)
 {
-	return (word ^ word >> 1) & CELL_LOW;
+	u64 first = (u64)w * BITS_PER_LONG;
+
+	if (first >= rg->nr_regions)
+		return ~0UL;
+	return rg->nr_regions - first >= BITS_PER_LONG ? 0 : ~0UL << (rg->nr_regions - first);
 }
 
-static unsigned long cells_clean(unsigned long word)
+static unsigned long clean_word(const struct dm_regions *rg, unsigned long w)
 {
-	return word & (word >> 1) & CELL_LOW;
-}
-
-/* Gather the low bit of every cell into the low half of a word. */
-static unsigned long squeeze_cells(unsigned long low)
-{
-	unsigned long x = low;
-
-	x = (x | x >> 1) & (~0UL / 0x5);	/* 0x3333... */
-	x = (x | x >> 2) & (~0UL / 0x11);	/* 0x0f0f... */
-	x = (x | x >> 4) & (~0UL / 0x101);	/* 0x00ff... */
-	x = (x | x >> 8) & (~0UL / 0x10001);	/* 0x0000ffff... */
-#if BITS_PER_LONG == 64
-	x = (x | x >> 16) & U32_MAX;
-#endif
-	return x;
-}
-
-/* The reverse: bit n of the low half becomes the low bit of cell n. */
-static unsigned long spread_cells(unsigned long x)
-{
-#if BITS_PER_LONG == 64
-	x = (x | x << 16) & (~0UL / 0x10001);
-#endif
-	x = (x | x << 8) & (~0UL / 0x101);
-	x = (x | x << 4) & (~0UL / 0x11);
-	x = (x | x << 2) & (~0UL / 0x5);
-	return (x | x << 1) & CELL_LOW;
-}
-
-/* Set one word of cells, keeping the counts. */
-static void replace_word(struct dm_regions *rg, unsigned long w,
-			 unsigned long word)
-{
-	unsigned long old = rg->cells[w];
-
-	word |= padding_cells(rg, w);
-	if (word == old)
-		return;
-
-	WRITE_ONCE(rg->cells[w], word);
-	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync + hweight_long(cells_nosync(word)) -
-		   hweight_long(cells_nosync(old)));
-	add_dirty(rg, (long)hweight_long(cells_dirty(word)) -
-		      (long)hweight_long(cells_dirty(old)));
-	add_marked(rg, (long)hweight_long(cells_marked(word)) -
-		       (long)hweight_long(cells_marked(old)));
+	return rg->second[w] & ~rg->marked[w];
 }
 
 /**
  * dm_regions_load() - take over a chunk's clean bits from the stable copy
  * @rg: the map
  * @chunk: its number
- * @bits: DM_REGIONS_CHUNK_U64S numbers; bit n % 64 of number n / 64 belongs to
+ * @bits: dm_regions_chunk_u64s() numbers; bit n % 64 of number n / 64 belongs to
  *	the chunk's region n. Bits past the last region are ignored.
+ * @merge: the stable copy may have missed a commit: only what is CLEAN stays so
  *
  * Regions become CLEAN or NOSYNC; whatever was pending in the chunk is
  * forgotten. The count of regions in sync never passes through a value that
  * neither the old nor the new states give.
  *
  * Context: any thread.
+ * Return: true if a bit was 1 and its region is NOSYNC now.
  */
-void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits)
+bool dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits,
+		     bool merge)
 {
-	unsigned long first = chunk_first_word(chunk);
-	unsigned long i, nr = chunk_nr_words(rg, chunk);
+	unsigned long w, first = first_word(chunk), end = end_word(rg, chunk);
+	long nosync = 0, dirty = 0, idle = 0;
+	bool changed = false;
 
 	raw_spin_lock(&rg->lock);
-	for (i = 0; i < nr; i++) {
-		unsigned long half = bits[i / WORDS_PER_U64] >>
-				     (i % WORDS_PER_U64 * CELLS_PER_WORD);
-		unsigned long low = spread_cells(half & (~0UL >> CELLS_PER_WORD));
+	for (w = first; w < end; w++) {
+		unsigned long marked = rg->marked[w], second = rg->second[w];
+		unsigned long i = w - first;
+		unsigned long clean = bits[i / WORDS_PER_U64] >>
+				      i % WORDS_PER_U64 * BITS_PER_LONG;
 
-		replace_word(rg, first + i, low | low << 1);
+		clean |= padding(rg, w);
+		if (merge) {
+			changed |= clean & ~clean_word(rg, w);
+			clean &= clean_word(rg, w);
+		}
+		nosync += hweight_long(~clean) - hweight_long(~(marked | second));
+		dirty += hweight_long(marked & second);
+		idle += hweight_long(marked & ~second);
+
+		WRITE_ONCE(rg->second[w], second | clean);
+		/* Pairs with dm_regions_state(). */
+		smp_wmb();
+		WRITE_ONCE(rg->marked[w], 0);
+		WRITE_ONCE(rg->second[w], clean);
 	}
+	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync + nosync);
+	WRITE_ONCE(rg->nr_dirty, rg->nr_dirty - dirty);
+	WRITE_ONCE(rg->nr_idle, rg->nr_idle - idle);
 	if (rg->durable) {
 		__clear_bit(chunk, rg->idle);
 		__clear_bit(chunk, rg->stale);
@@ -124,6 +104,7 @@ void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits
 			WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted - 1);
 	}
 	raw_spin_unlock(&rg->lock);
+	return changed;
 }
 
 /**
@@ -144,36 +125,32 @@ void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state)
 	if (!rg->nr_uncommitted &&
 	    ((state == DM_REGION_NOSYNC && rg->nr_nosync == rg->nr_regions) ||
 	     (state == DM_REGION_CLEAN &&
-	      !(rg->nr_nosync | rg->nr_marked))))
+	      !(rg->nr_nosync | rg->nr_dirty | rg->nr_idle))))
 		return;
 
 	memset(bits, state == DM_REGION_CLEAN ? 0xff : 0, sizeof(bits));
 	for (chunk = 0; chunk < rg->nr_chunks; chunk++) {
-		dm_regions_load(rg, chunk, bits);
+		dm_regions_load(rg, chunk, bits, false);
 		cond_resched();
 	}
 }
 
-/* The clean bits of the 64 regions from cell word @w on, padding included. */
-static u64 clean_bits(const struct dm_regions *rg, unsigned long w)
+/* A bit for each of a chunk's regions that is CLEAN, or that is DIRTY or NOSYNC. */
+static void copy_bits(struct dm_regions *rg, unsigned long chunk, bool clean, u64 *bits,
+		      unsigned int nr_u64s)
 {
-	u64 bits = 0;
-	unsigned int i;
+	unsigned long i, w = first_word(chunk);
 
-	for (i = 0; i < WORDS_PER_U64 && w + i < rg->nr_cell_words; i++) {
-		unsigned long word = rg->cells[w + i];
-		unsigned long half;
+	memset(bits, 0, nr_u64s * sizeof(*bits));
+	raw_spin_lock(&rg->lock);
+	for (i = 0; i < nr_u64s * WORDS_PER_U64 && w + i < end_word(rg, chunk); i++) {
+		unsigned long word = clean ? clean_word(rg, w + i) :
+					     ~(rg->marked[w + i] ^ rg->second[w + i]);
 
-		/* Most words of most mirrors are one or the other. */
-		if (word == ~0UL)
-			half = ~0UL >> CELLS_PER_WORD;
-		else if (!word)
-			half = 0;
-		else
-			half = squeeze_cells(cells_clean(word));
-		bits |= (u64)half << i * CELLS_PER_WORD;
+		bits[i / WORDS_PER_U64] |= (u64)(word & ~padding(rg, w + i)) <<
+					   i % WORDS_PER_U64 * BITS_PER_LONG;
 	}
-	return bits;
+	raw_spin_unlock(&rg->lock);
 }
 
 /**
@@ -189,21 +166,7 @@ static u64 clean_bits(const struct dm_regions *rg, unsigned long w)
 void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 		      unsigned int nr_u64s)
 {
-	u64 used = rg->nr_regions - (u64)chunk * DM_REGIONS_PER_CHUNK;
-	unsigned int i;
-
-	raw_spin_lock(&rg->lock);
-	for (i = 0; i < nr_u64s; i++)
-		bits[i] = clean_bits(rg, chunk_first_word(chunk) + i * WORDS_PER_U64);
-	raw_spin_unlock(&rg->lock);
-
-	/* The cells past the last region are CLEAN; the bits are not. */
-	if (used < (u64)nr_u64s * BITS_PER_TYPE(u64)) {
-		i = used / BITS_PER_TYPE(u64);
-		bits[i] &= BIT_ULL(used % BITS_PER_TYPE(u64)) - 1;
-		while (++i < nr_u64s)
-			bits[i] = 0;
-	}
+	copy_bits(rg, chunk, true, bits, nr_u64s);
 }
 
 /**
@@ -219,20 +182,7 @@ void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 			    unsigned int nr_u64s)
 {
-	unsigned long first = chunk_first_word(chunk);
-	unsigned long end = first + chunk_nr_words(rg, chunk);
-	unsigned int i;
-
-	raw_spin_lock(&rg->lock);
-	memset(bits, 0, nr_u64s * sizeof(*bits));
-	for (i = 0; i < nr_u64s * WORDS_PER_U64 && first + i < end; i++) {
-		unsigned long low = ~(rg->cells[first + i] >> 1) & CELL_LOW;
-
-		if (low)
-			bits[i / WORDS_PER_U64] |= (u64)squeeze_cells(low) <<
-						   (i % WORDS_PER_U64 * CELLS_PER_WORD);
-	}
-	raw_spin_unlock(&rg->lock);
+	copy_bits(rg, chunk, false, bits, nr_u64s);
 }
 
 /**
@@ -251,49 +201,34 @@ void dm_regions_forget_recent(struct dm_regions *rg)
 	raw_spin_unlock(&rg->lock);
 }
 
-/* Of a word of cells, those that may be cleaned. */
-static unsigned long cleanable(const struct dm_regions *rg, unsigned long w, bool *recent)
-{
-	unsigned long idle = cells_idle(rg->cells[w]), clean = 0;
-
-	for (; idle; idle &= idle - 1) {
-		u64 region = (u64)w * CELLS_PER_WORD + __ffs(idle) / CELL_BITS;
-
-		if (test_bit(region % DM_REGIONS_RECENT, rg->recent))
-			*recent = true;
-		else
-			clean |= idle & -idle;
-	}
-	return clean;
-}
-
 static unsigned int clean_chunk(struct dm_regions *rg, unsigned long chunk, bool defer)
 {
-	unsigned long w = chunk_first_word(chunk);
-	unsigned long end = w + chunk_nr_words(rg, chunk);
-	unsigned int nr_cleaned = 0;
-	bool recent = false;
+	unsigned long w, left = 0, end = end_word(rg, chunk);
+	unsigned int nr = 0;
 
 	raw_spin_lock(&rg->lock);
-	for (; w < end; w++) {
-		unsigned long clean = cleanable(rg, w, &recent);
+	for (w = first_word(chunk); w < end; w++) {
+		unsigned long idle = rg->marked[w] & ~rg->second[w];
+		unsigned long clean = idle & ~rg->recent[w % RECENT_WORDS];
 
-		/* IDLE (2) becomes CLEAN (3). */
-		if (clean)
-			WRITE_ONCE(rg->cells[w], rg->cells[w] | clean);
-		nr_cleaned += hweight_long(clean);
+		left |= idle & ~clean;
+		if (!clean)
+			continue;
+		nr += hweight_long(clean);
+		WRITE_ONCE(rg->second[w], rg->second[w] | clean);
+		/* Pairs with dm_regions_state(). */
+		smp_wmb();
+		WRITE_ONCE(rg->marked[w], rg->marked[w] & ~clean);
 	}
-	if (nr_cleaned) {
-		add_marked(rg, -(long)nr_cleaned);
-		if (defer)
-			__set_bit(chunk, rg->stale);
-		else
-			pend_chunk(rg, chunk);
-	}
-	if (!recent)
+	WRITE_ONCE(rg->nr_idle, rg->nr_idle - nr);
+	if (!left)
 		__clear_bit(chunk, rg->idle);
+	if (nr && defer)
+		__set_bit(chunk, rg->stale);
+	else if (nr)
+		dm_regions_pend_locked(rg, chunk);
 	raw_spin_unlock(&rg->lock);
-	return nr_cleaned;
+	return nr;
 }
 
 /* First set bit of a bitmap of chunks, from @from on. */
@@ -359,7 +294,7 @@ void dm_regions_pend_stale(struct dm_regions *rg)
 	     chunk = next_chunk(rg, rg->stale, chunk + 1)) {
 		raw_spin_lock(&rg->lock);
 		__clear_bit(chunk, rg->stale);
-		pend_chunk(rg, chunk);
+		dm_regions_pend_locked(rg, chunk);
 		raw_spin_unlock(&rg->lock);
 		cond_resched();
 	}
@@ -375,7 +310,7 @@ void dm_regions_pend_stale(struct dm_regions *rg)
 void dm_regions_pend(struct dm_regions *rg, unsigned long chunk)
 {
 	raw_spin_lock(&rg->lock);
-	pend_chunk(rg, chunk);
+	dm_regions_pend_locked(rg, chunk);
 	raw_spin_unlock(&rg->lock);
 }
 
@@ -403,13 +338,15 @@ void dm_regions_pend_all(struct dm_regions *rg)
  */
 void dm_regions_pend_unclean(struct dm_regions *rg)
 {
-	unsigned long chunk;
+	unsigned long chunk, w;
 
 	for (chunk = 0; chunk < rg->nr_chunks; chunk++) {
 		raw_spin_lock(&rg->lock);
-		if (memchr_inv(rg->cells + chunk_first_word(chunk), 0xff,
-			       chunk_nr_words(rg, chunk) * sizeof(*rg->cells)))
-			pend_chunk(rg, chunk);
+		for (w = first_word(chunk); w < end_word(rg, chunk); w++)
+			if (~clean_word(rg, w)) {
+				dm_regions_pend_locked(rg, chunk);
+				break;
+			}
 		raw_spin_unlock(&rg->lock);
 		cond_resched();
 	}

@@ -1,59 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The region map: states of regions in memory, and what the mirror's worker does
- * to them. See regions.h for words and rules, regions-stable.c for
- * what has to reach the stable copy.
+ * to them. See regions.h for words and rules, regions-stable.c for what has to reach
+ * the stable copy.
+ *
+ *			NOSYNC	  DIRTY	    IDLE      CLEAN	by
+ * mark			-	  -	    DIRTY (1) DIRTY,	worker
+ *							pend
+ * clear		(2)	  IDLE,	    -	      -		worker
+ *				    recent (3)
+ * set_sync 1: recovered IDLE,	  -	    -	      -		worker
+ *			  recent (3)
+ * set_sync 1: given up	DIRTY	  -	    -	      -		worker
+ * set_sync 0		-	  NOSYNC    NOSYNC    NOSYNC,	worker
+ *							pend
+ * recovered (4)	IDLE,	  -	    recent    IDLE,	worker
+ *			  recent		        recent
+ * clean: not recent,	-	  -	    CLEAN,    -		cleaner,
+ *   legs flushed			      pend (5)		suspend
+ * load			CLEAN or NOSYNC, as the stable copy says	resume
+ * load, merge		NOSYNC	  NOSYNC    NOSYNC    CLEAN or	resume
+ *							NOSYNC
+ *
+ * (1) by_region: pend, too	(2) of the region being recovered: so it is "recovered"
+ * (3) not durable: CLEAN	(4) that the stable copy chose, not the map
+ * (5) or stale, if the mirror is busy
  */
 
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
-#include <linux/bug.h>
-#include <linux/log2.h>
-#include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/printk.h>
-#include <linux/slab.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-#include "regions-private.h"
+#include "regions.h"
 
-static_assert(DM_REGIONS_PER_CHUNK % CELLS_PER_WORD == 0);
 static_assert(DM_REGION_NOSYNC == 0);
+static_assert(DM_REGIONS_PER_CHUNK % BITS_PER_LONG == 0);
 
-static __always_inline enum dm_region_state
-get_cell(const struct dm_regions *rg, u64 region)
-{
-	unsigned long word = READ_ONCE(rg->cells[region / CELLS_PER_WORD]);
-
-	return word >> (region % CELLS_PER_WORD * CELL_BITS) & CELL_MASK;
-}
-
-static __always_inline void
-set_cell(struct dm_regions *rg, u64 region, enum dm_region_state state)
-{
-	unsigned long *cell = &rg->cells[region / CELLS_PER_WORD];
-	unsigned int shift = region % CELLS_PER_WORD * CELL_BITS;
-	unsigned long word = *cell;
-
-	word &= ~(CELL_MASK << shift);
-	word |= (unsigned long)state << shift;
-	/* Readers take no lock: they see the old state or the new one. */
-	WRITE_ONCE(*cell, word);
-}
-
-static __always_inline unsigned long chunk_of(u64 region)
-{
-	return region / DM_REGIONS_PER_CHUNK;
-}
-
-static __always_inline bool region_exists(const struct dm_regions *rg, u64 region)
+static bool region_exists(const struct dm_regions *rg, u64 region)
 {
 	if (likely(region < rg->nr_regions))
 		return true;
 
-	pr_warn_once("device-mapper: dirty region log: region %llu is out of range, expected less than %llu\n",
+	pr_warn_once("device-mapper: dirty region log: region %llu is out of range, expected less than %lu\n",
 		     region, rg->nr_regions);
 	return false;
 }
@@ -63,17 +56,17 @@ static __always_inline bool region_exists(const struct dm_regions *rg, u64 regio
  * @nr: number of bits
  *
  * Context: process context, may sleep.
- * Return: zeroed memory, for vfree(); or NULL.
+ * Return: zeroed memory, a multiple of 8 bytes, for vfree(); or NULL.
  */
 unsigned long *dm_regions_alloc_bitmap(u64 nr)
 {
-	size_t words = DIV_ROUND_UP_ULL(nr, BITS_PER_LONG);
+	size_t u64s = DIV_ROUND_UP_ULL(nr, BITS_PER_TYPE(u64));
 
 	/* 32-bit machines can count further than they can address. */
-	if (words != DIV_ROUND_UP_ULL(nr, BITS_PER_LONG))
+	if (u64s != DIV_ROUND_UP_ULL(nr, BITS_PER_TYPE(u64)))
 		return NULL;
 	/* Random access to large maps: the fewer pages the better. */
-	return vmalloc_huge(array_size(words, sizeof(unsigned long)),
+	return vmalloc_huge(array_size(u64s, sizeof(u64)),
 			    GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 }
 
@@ -87,46 +80,48 @@ unsigned long *dm_regions_alloc_bitmap(u64 nr)
  * Memory: 2 bits per region, and if @durable 3 bits per chunk of 4096.
  *
  * Context: process context, may sleep.
- * Return: 0, -ENOMEM, or -EFBIG if this machine cannot address such a map.
+ * Return: 0, -ENOMEM, or -EFBIG if this machine cannot count the regions.
  *	After an error dm_regions_exit() may but need not be called.
  */
 int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 		    enum dm_region_state state, bool durable)
 {
-	u64 nr_words = DIV_ROUND_UP_ULL(nr_regions, CELLS_PER_WORD);
+	size_t bytes = DIV_ROUND_UP_ULL(nr_regions, BITS_PER_TYPE(u64)) * sizeof(u64);
 
 	memset(rg, 0, sizeof(*rg));
 	raw_spin_lock_init(&rg->lock);
+	if (nr_regions > ULONG_MAX - BITS_PER_TYPE(u64))
+		return -EFBIG;
 	rg->nr_regions = nr_regions;
+	rg->nr_chunks = DIV_ROUND_UP_ULL(nr_regions, DM_REGIONS_PER_CHUNK);
 	rg->durable = durable;
 	rg->recovering = DM_REGIONS_NONE;
 	rg->wanted = DM_REGIONS_NONE;
 
-	rg->nr_cell_words = nr_words;
-	if (rg->nr_cell_words != nr_words)
-		return -EFBIG;
-	rg->nr_chunks = DIV_ROUND_UP_ULL(nr_words, CHUNK_WORDS);
-
-	rg->cells = dm_regions_alloc_bitmap(nr_words * BITS_PER_LONG);
-	if (!rg->cells)
-		return -ENOMEM;
-	rg->cells[rg->nr_cell_words - 1] |=
-		padding_cells(rg, rg->nr_cell_words - 1);
-	rg->nr_nosync = nr_regions;
-
+	rg->marked = dm_regions_alloc_bitmap(nr_regions);
+	rg->second = dm_regions_alloc_bitmap(nr_regions);
+	if (!rg->marked || !rg->second)
+		goto bad;
 	if (durable) {
-		rg->idle = dm_regions_alloc_bitmap(rg->nr_chunks);
 		rg->pending = dm_regions_alloc_bitmap(rg->nr_chunks);
 		rg->stale = dm_regions_alloc_bitmap(rg->nr_chunks);
-		if (!rg->idle || !rg->pending || !rg->stale) {
-			dm_regions_exit(rg);
-			return -ENOMEM;
-		}
+		rg->idle = dm_regions_alloc_bitmap(rg->nr_chunks);
+		if (!rg->pending || !rg->stale || !rg->idle)
+			goto bad;
 	}
 
-	if (state == DM_REGION_CLEAN)
-		dm_regions_fill(rg, state);
+	if (state == DM_REGION_CLEAN) {
+		memset(rg->second, 0xff, bytes);
+	} else {
+		rg->nr_nosync = nr_regions;
+		for (; nr_regions % BITS_PER_TYPE(u64); nr_regions++)
+			__set_bit(nr_regions, rg->second);
+	}
 	return 0;
+
+bad:
+	dm_regions_exit(rg);
+	return -ENOMEM;
 }
 
 /**
@@ -137,24 +132,65 @@ int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
  */
 void dm_regions_exit(struct dm_regions *rg)
 {
+	vfree(rg->idle);
 	vfree(rg->stale);
 	vfree(rg->pending);
-	vfree(rg->idle);
-	vfree(rg->cells);
+	vfree(rg->second);
+	vfree(rg->marked);
 	memset(rg, 0, sizeof(*rg));
 }
 
-/* All writes to an in-sync region have ended, or it has been recovered. */
-static __always_inline void set_idle(struct dm_regions *rg, u64 region)
+static void count(struct dm_regions *rg, enum dm_region_state state, long change)
+{
+	switch (state) {
+	case DM_REGION_NOSYNC:
+		WRITE_ONCE(rg->nr_nosync, rg->nr_nosync + change);
+		break;
+	case DM_REGION_DIRTY:
+		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty + change);
+		break;
+	case DM_REGION_IDLE:
+		WRITE_ONCE(rg->nr_idle, rg->nr_idle + change);
+		break;
+	case DM_REGION_CLEAN:
+		break;
+	}
+}
+
+static void set_state(struct dm_regions *rg, unsigned long region,
+		      enum dm_region_state old, enum dm_region_state new)
+{
+	unsigned long *marked = &rg->marked[BIT_WORD(region)];
+	unsigned long *second = &rg->second[BIT_WORD(region)];
+	unsigned long mask = BIT_MASK(region);
+
+	/* Readers take no lock: first what is set. */
+	if (new & ~old & 2)
+		WRITE_ONCE(*marked, *marked | mask);
+	if (new & ~old & 1)
+		WRITE_ONCE(*second, *second | mask);
+	/* Pairs with dm_regions_state(). */
+	smp_wmb();
+	if (old & ~new & 2)
+		WRITE_ONCE(*marked, *marked & ~mask);
+	if (old & ~new & 1)
+		WRITE_ONCE(*second, *second & ~mask);
+
+	count(rg, old, -1);
+	count(rg, new, 1);
+}
+
+/* A write or a copy has just ended: in sync, but the legs have to be flushed. */
+static void set_idle(struct dm_regions *rg, unsigned long region,
+		     enum dm_region_state old)
 {
 	if (!rg->durable) {
-		set_cell(rg, region, DM_REGION_CLEAN);
+		set_state(rg, region, old, DM_REGION_CLEAN);
 		return;
 	}
-
+	set_state(rg, region, old, DM_REGION_IDLE);
 	__set_bit(region % DM_REGIONS_RECENT, rg->recent);
-	set_cell(rg, region, DM_REGION_IDLE);
-	__set_bit(chunk_of(region), rg->idle);
+	__set_bit(region / DM_REGIONS_PER_CHUNK, rg->idle);
 }
 
 /**
@@ -169,26 +205,17 @@ static __always_inline void set_idle(struct dm_regions *rg, u64 region)
  */
 void dm_regions_mark(struct dm_regions *rg, u64 region)
 {
+	enum dm_region_state old;
+
 	if (!region_exists(rg, region))
 		return;
 
 	raw_spin_lock(&rg->lock);
-	switch (get_cell(rg, region)) {
-	case DM_REGION_CLEAN:
-		pend_chunk(rg, chunk_of(region));
-		set_cell(rg, region, DM_REGION_DIRTY);
-		add_marked(rg, 1);
-		add_dirty(rg, 1);
-		break;
-	case DM_REGION_IDLE:
-		set_cell(rg, region, DM_REGION_DIRTY);
-		add_dirty(rg, 1);
-		if (rg->by_region)
-			pend_chunk(rg, chunk_of(region));
-		break;
-	case DM_REGION_DIRTY:
-	case DM_REGION_NOSYNC:
-		break;
+	old = dm_regions_state(rg, region);
+	if (old == DM_REGION_CLEAN || old == DM_REGION_IDLE) {
+		if (old == DM_REGION_CLEAN || rg->by_region)
+			dm_regions_pend_locked(rg, region / DM_REGIONS_PER_CHUNK);
+		set_state(rg, region, old, DM_REGION_DIRTY);
 	}
 	raw_spin_unlock(&rg->lock);
 }
@@ -207,58 +234,38 @@ void dm_regions_clear(struct dm_regions *rg, u64 region)
 	if (!region_exists(rg, region))
 		return;
 
+	if (region == rg->recovering)
+		rg->recovered = true;
+
 	raw_spin_lock(&rg->lock);
-	switch (get_cell(rg, region)) {
-	case DM_REGION_DIRTY:
-		add_dirty(rg, -1);
-		set_idle(rg, region);
-		break;
-	case DM_REGION_NOSYNC:
-		if (region == rg->recovering)
-			rg->recovered = true;
-		break;
-	case DM_REGION_IDLE:
-	case DM_REGION_CLEAN:
-		break;
-	}
+	if (dm_regions_state(rg, region) == DM_REGION_DIRTY)
+		set_idle(rg, region, DM_REGION_DIRTY);
 	raw_spin_unlock(&rg->lock);
 }
 
-/* A region gets in sync. With the last one, the mirror forgets that a leg has failed. */
-static void sub_nosync(struct dm_regions *rg)
+/* With the last region in sync the mirror forgets that a leg has failed. */
+static void forget_failure(struct dm_regions *rg)
 {
-	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync - 1);
-	if (!rg->nr_nosync) {
-		rg->leg_failed = false;
-		dm_regions_await_nothing(rg);
-	}
+	if (rg->nr_nosync)
+		return;
+	rg->leg_failed = false;
+	dm_regions_await_nothing(rg);
 }
 
-static void lose_sync(struct dm_regions *rg, u64 region)
+static void lose_sync(struct dm_regions *rg, unsigned long region)
 {
+	enum dm_region_state old = dm_regions_state(rg, region);
+
 	rg->leg_failed = true;
 	dm_regions_await_nothing(rg);
-
-	switch (get_cell(rg, region)) {
-	case DM_REGION_NOSYNC:
-		return;
-	case DM_REGION_DIRTY:
-		add_dirty(rg, -1);
-		fallthrough;
-	case DM_REGION_IDLE:
-		add_marked(rg, -1);
-		break;
-	case DM_REGION_CLEAN:
-		pend_chunk(rg, chunk_of(region));
-		break;
-	}
-	set_cell(rg, region, DM_REGION_NOSYNC);
-	WRITE_ONCE(rg->nr_nosync, rg->nr_nosync + 1);
+	if (old == DM_REGION_CLEAN)
+		dm_regions_pend_locked(rg, region / DM_REGIONS_PER_CHUNK);
+	set_state(rg, region, old, DM_REGION_NOSYNC);
 }
 
-static void gain_sync(struct dm_regions *rg, u64 region, bool recovered)
+static void gain_sync(struct dm_regions *rg, unsigned long region, bool recovered)
 {
-	if (get_cell(rg, region) != DM_REGION_NOSYNC)
+	if (dm_regions_state(rg, region) != DM_REGION_NOSYNC)
 		return;
 
 	/*
@@ -266,16 +273,14 @@ static void gain_sync(struct dm_regions *rg, u64 region, bool recovered)
 	 * mirror does so when it does not handle errors): readable, but to be
 	 * copied after the next start.
 	 */
-	add_marked(rg, 1);
 	if (recovered) {
-		set_idle(rg, region);
+		set_idle(rg, region, DM_REGION_NOSYNC);
 	} else {
-		set_cell(rg, region, DM_REGION_DIRTY);
-		add_dirty(rg, 1);
+		set_state(rg, region, DM_REGION_NOSYNC, DM_REGION_DIRTY);
 		/* The leg still fails: no write shall wait for one copy after another. */
 		dm_regions_await_nothing(rg);
 	}
-	sub_nosync(rg);
+	forget_failure(rg);
 }
 
 /**
@@ -293,12 +298,12 @@ void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
 	if (!region_exists(rg, region))
 		return;
 
-	raw_spin_lock(&rg->lock);
 	if (region == rg->recovering) {
 		recovered = rg->recovered;
 		rg->recovering = DM_REGIONS_NONE;
 	}
 
+	raw_spin_lock(&rg->lock);
 	if (in_sync)
 		gain_sync(rg, region, recovered);
 	else
@@ -319,27 +324,17 @@ void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
  */
 void dm_regions_recovered(struct dm_regions *rg, u64 region)
 {
+	enum dm_region_state old;
+
 	if (!region_exists(rg, region))
 		return;
 
 	raw_spin_lock(&rg->lock);
-	switch (get_cell(rg, region)) {
-	case DM_REGION_NOSYNC:
-		sub_nosync(rg);
-		add_marked(rg, 1);
-		set_idle(rg, region);
-		break;
-	case DM_REGION_CLEAN:
-		add_marked(rg, 1);
-		set_idle(rg, region);
-		break;
-	case DM_REGION_IDLE:
-		/* Recovered again, so flush the legs again. */
-		__set_bit(region % DM_REGIONS_RECENT, rg->recent);
-		break;
-	case DM_REGION_DIRTY:
-		break;
-	}
+	old = dm_regions_state(rg, region);
+	if (old != DM_REGION_DIRTY)
+		set_idle(rg, region, old);
+	if (old == DM_REGION_NOSYNC)
+		forget_failure(rg);
 	raw_spin_unlock(&rg->lock);
 }
 
@@ -347,17 +342,34 @@ void dm_regions_recovered(struct dm_regions *rg, u64 region)
 static bool is_recoverable(const struct dm_regions *rg, u64 region)
 {
 	return region < rg->nr_regions && region != rg->recovering &&
-	       get_cell(rg, region) == DM_REGION_NOSYNC;
+	       !dm_regions_in_sync(rg, region);
 }
 
-/* dm_regions_awaits_recovery(), if there is something to wait for. */
-bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region)
+/**
+ * dm_regions_awaits_recovery() - should a write wait until its region is recovered?
+ * @rg: the map
+ * @region: any number
+ *
+ * A mirror keeps in mind that a leg failed until all regions are in sync, over a
+ * resume of the same table, too, which is what "lvchange --refresh" comes to. Until
+ * then it takes a write to a region out of sync for one that has failed (dm-raid1.c,
+ * do_writes()): with handle_errors it holds it until the next suspend. Held, it is
+ * pending in the region, and a recovery of that waits for it.
+ *
+ * A write to a region under recovery waits for that and then goes on. So after a resume
+ * with a failed leg, writes wait until it is the turn of their region, which is at once.
+ * If the leg still fails, there is no such turn, and the mirror has its way.
+ *
+ * Context: the worker; does not sleep.
+ * Return: true if so; the region is then the next one to be recovered.
+ */
+bool dm_regions_awaits_recovery(struct dm_regions *rg, u64 region)
 {
-	bool waits = is_recoverable(rg, region);
-
-	if (waits && !is_recoverable(rg, rg->wanted))
+	if (likely(!READ_ONCE(rg->recover_first)) || !is_recoverable(rg, region))
+		return false;
+	if (!is_recoverable(rg, rg->wanted))
 		rg->wanted = region;
-	return waits;
+	return true;
 }
 
 /**
@@ -365,26 +377,26 @@ bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region)
  * @rg: the map
  * @from: the region to begin with
  *
- * Context: any thread, may sleep. A region that changes meanwhile is found or not.
+ * Context: the worker, or a thread that keeps it from recovering regions; may sleep.
  * Return: its number, or the number of regions if there is none.
  */
 u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
 {
-	while (from < rg->nr_regions && READ_ONCE(rg->nr_nosync)) {
-		unsigned long chunk = chunk_of(from), w = from / CELLS_PER_WORD;
-		unsigned long end = chunk_first_word(chunk) + chunk_nr_words(rg, chunk);
+	u64 region = from;
 
-		for (; w < end; w++) {
-			unsigned long found = cells_nosync(READ_ONCE(rg->cells[w]));
-			u64 first = (u64)w * CELLS_PER_WORD;
+	while (region < rg->nr_regions && READ_ONCE(rg->nr_nosync)) {
+		unsigned long w = region / BITS_PER_LONG, nosync;
 
-			if (from > first)
-				found &= ~0UL << (from - first) * CELL_BITS;
-			if (found)
-				return first + __ffs(found) / CELL_BITS;
-		}
-		from = (u64)end * CELLS_PER_WORD;
-		cond_resched();
+		nosync = ~READ_ONCE(rg->marked[w]);
+		/* Pairs with the barriers in set_state() and clean_chunk(). */
+		smp_rmb();
+		nosync &= ~READ_ONCE(rg->second[w]) & ~0UL << region % BITS_PER_LONG;
+		region = (u64)w * BITS_PER_LONG;
+		if (nosync)
+			return region + __ffs(nosync);
+		region += BITS_PER_LONG;
+		if (!(region % DM_REGIONS_PER_CHUNK))
+			cond_resched();
 	}
 	return rg->nr_regions;
 }
@@ -404,7 +416,7 @@ u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
  */
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
 {
-	u64 next = rg->nr_regions;
+	u64 next;
 
 	if (rg->recovering != DM_REGIONS_NONE)
 		return false;
@@ -429,14 +441,15 @@ bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
  * dm_regions_restart_resync() - offer every region that is out of sync again
  * @rg: the map
  *
- * Context: any thread, while no region is recovering.
+ * Context: a resume, while no region is recovering.
  */
 void dm_regions_restart_resync(struct dm_regions *rg)
 {
-	raw_spin_lock(&rg->lock);
 	rg->cursor = 0;
 	rg->recovering = DM_REGIONS_NONE;
 	rg->wanted = DM_REGIONS_NONE;
+
+	raw_spin_lock(&rg->lock);
 	WRITE_ONCE(rg->recover_first, rg->leg_failed && rg->nr_nosync);
 	raw_spin_unlock(&rg->lock);
 }

@@ -9,15 +9,16 @@
  * chunk	DM_REGIONS_PER_CHUNK regions whose clean bits fill one sector
  * clean bit	1 if the region's legs agree and will go on doing so unless it is
  *		marked; what a stable copy stores
- * pending	a chunk whose clean bits may differ from the stable copy's
+ * pending	a chunk whose clean bits the stable copy may have 1 where the map has 0
+ * stale	a chunk where it may be the other way round, which does no harm
  * to commit	to make the stable copy equal to the map, so that it is durable
  *
  * Rules
  *
  * The stable copy is never cleaner than the legs: a region's clean bit is 1
  * there only if no write was in flight when it was committed and the legs have
- * been flushed since the last write to the region ended. See enum
- * dm_region_state for how the map keeps this.
+ * been flushed since the last write to the region ended. regions.c has the table of
+ * states and events that keeps this.
  *
  * Who may call what
  *
@@ -32,19 +33,15 @@
 #ifndef DM_LOG_REGIONS_H
 #define DM_LOG_REGIONS_H
 
-#include <linux/bitmap.h>
+#include <linux/bits.h>
 #include <linux/math64.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <asm/barrier.h>
 
 #define DM_REGIONS_PER_CHUNK	((u64)SZ_512 * BITS_PER_BYTE)
 #define DM_REGIONS_CHUNK_U64S	(SZ_512 / sizeof(u64))
-
-/* A region's state takes two bits of a word. */
-#define DM_REGION_STATE_BITS	2
-#define DM_REGION_STATE_MASK	3UL
-#define DM_REGIONS_PER_WORD	(BITS_PER_LONG / DM_REGION_STATE_BITS)
 
 /* The number of no region */
 #define DM_REGIONS_NONE		U64_MAX
@@ -55,52 +52,44 @@
 /**
  * enum dm_region_state - all that is known of one region, in two bits
  * @DM_REGION_NOSYNC: the legs differ, or may. Clean bit 0.
- * @DM_REGION_DIRTY: in sync, but writes may be in flight. Clean bit 0.
+ * @DM_REGION_CLEAN: in sync, no write in flight, legs flushed. Clean bit 1.
  * @DM_REGION_IDLE: in sync and all writes have ended, but a leg may still hold
  *	them in a volatile cache. Clean bit 0, so that the next write to the
  *	region finds its mark already committed. Only in durable maps.
- * @DM_REGION_CLEAN: in sync, no write in flight, legs flushed. Clean bit 1.
+ * @DM_REGION_DIRTY: in sync, but writes may be in flight. Clean bit 0.
  *
- * Zeroed memory says NOSYNC: what is not known is dirty.
- *
- * CLEAN -> DIRTY (mark) makes the chunk pending and so has to be committed
- * before the write; IDLE -> DIRTY does not, unless @by_region. DIRTY -> IDLE is a clear. IDLE ->
- * CLEAN is the only step that makes a clean bit 1, and only
- * dm_regions_clean() takes it, for regions that have been idle since before
- * dm_regions_forget_recent(): the caller flushes the legs between the two.
+ * Zeroed memory says NOSYNC: what is not known is dirty. Mark and clear change one bit
+ * (a Gray code).
  */
 enum dm_region_state {
 	DM_REGION_NOSYNC = 0,
-	DM_REGION_DIRTY = 1,
+	DM_REGION_CLEAN = 1,
 	DM_REGION_IDLE = 2,
-	DM_REGION_CLEAN = 3,
+	DM_REGION_DIRTY = 3,
 };
 
 /**
  * struct dm_regions - the region map
  * @nr_regions: number of regions, at least 1
  * @nr_chunks: number of chunks, the last one perhaps partly used
- * @cells: the states, two bits each; read by anyone without a lock. Cells past
- *	the last region are CLEAN, so that no search finds them.
- * @nr_cell_words: length of @cells
  * @durable: there is a stable copy: track pending chunks and idle regions
  * @by_region: the stable copy is told of regions, not of chunks, and its user
  *	knows of which: marking an idle region makes its chunk pending, too, and
  *	the user finds out whether there is anything to tell. Set right after
  *	dm_regions_init().
  *
- * @lock: protects all from here to @recent, and changes of @cells. Interrupts stay
- *	on: nobody takes it there.
- * @nr_dirty: number of DIRTY regions, if @durable; read by anyone
- * @nr_marked: number of DIRTY and IDLE regions, if @durable; read by anyone. Those
- *	that are IDLE are not counted: one count less to change in a mark or clear.
+ * @lock: protects all from here to @recent. Interrupts stay on: nobody takes it there.
+ * @marked: a bit for each region: it is DIRTY or IDLE; read by anyone without the lock
+ * @second: a bit for each region: it is DIRTY or CLEAN; read by anyone. Bits past the
+ *	last region are CLEAN, so that no search finds them.
  * @nr_nosync: number of NOSYNC regions; read by anyone
+ * @nr_dirty: number of DIRTY regions; read by anyone
+ * @nr_idle: number of IDLE regions; read by anyone
  * @nr_uncommitted: pending chunks, and those of commits that have not ended;
  *	read by anyone
  * @nr_taken: those of the commit that has not ended
- * @pending: chunks that have to be committed
- * @stale: chunks in which regions became clean, and that were not committed since.
- *	They need not be: the stable copy only has more dirty regions than it might.
+ * @pending: chunks that have to be committed before any write
+ * @stale: chunks in which regions became clean, and that were not committed since
  * @idle: chunks that may have an IDLE region
  * @leg_failed: a write or a recovery has failed since all regions were in sync
  * @recover_first: writes wait until their region has been recovered, see
@@ -115,17 +104,17 @@ enum dm_region_state {
  *	worker's, or a resume's while there is none.
  */
 struct dm_regions {
-	u64 nr_regions;
+	unsigned long nr_regions;
 	unsigned long nr_chunks;
-	unsigned long *cells;
-	unsigned long nr_cell_words;
 	bool durable;
 	bool by_region;
 
 	raw_spinlock_t lock;
-	u64 nr_dirty;
-	u64 nr_marked;
-	u64 nr_nosync;
+	unsigned long *marked;
+	unsigned long *second;
+	unsigned long nr_nosync;
+	unsigned long nr_dirty;
+	unsigned long nr_idle;
 	unsigned long nr_uncommitted;
 	unsigned long nr_taken;
 	unsigned long *pending;
@@ -142,6 +131,7 @@ struct dm_regions {
 };
 
 unsigned long *dm_regions_alloc_bitmap(u64 nr);
+
 int dm_regions_init(struct dm_regions *rg, u64 nr_regions,
 		    enum dm_region_state state, bool durable);
 void dm_regions_exit(struct dm_regions *rg);
@@ -152,11 +142,13 @@ void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region);
 void dm_regions_recovered(struct dm_regions *rg, u64 region);
 u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from);
-
 void dm_regions_restart_resync(struct dm_regions *rg);
-bool dm_regions_awaits_recovery_slow(struct dm_regions *rg, u64 region);
+bool dm_regions_awaits_recovery(struct dm_regions *rg, u64 region);
+
+/* regions-stable.c */
 void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state);
-void dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits);
+bool dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits,
+		     bool merge);
 void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 		      unsigned int nr_u64s);
 void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
@@ -174,16 +166,44 @@ unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from)
 void dm_regions_take(struct dm_regions *rg, unsigned long chunk, unsigned int nr);
 void dm_regions_committed(struct dm_regions *rg);
 
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+/* tests/regions-check.c: which invariant the map violates, or NULL */
+const char *dm_regions_check(struct dm_regions *rg,
+			     bool (*stable_bit)(void *data, u64 region), void *data);
+#endif
+
+/* The chunk must have to be committed before any write. Under the lock. */
+static inline void dm_regions_pend_locked(struct dm_regions *rg, unsigned long chunk)
+{
+	if (rg->durable && !__test_and_set_bit(chunk, rg->pending))
+		WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted + 1);
+}
+
 /* Number of u64s of the stable bitset that hold regions. */
-static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
+static inline unsigned long dm_regions_nr_u64s(const struct dm_regions *rg)
 {
 	return DIV_ROUND_UP_ULL(rg->nr_regions, BITS_PER_TYPE(u64));
+}
+
+/* ... and of a chunk of it. */
+static inline unsigned int dm_regions_chunk_u64s(const struct dm_regions *rg,
+						 unsigned long chunk)
+{
+	return min_t(unsigned long, DM_REGIONS_CHUNK_U64S,
+		     dm_regions_nr_u64s(rg) - chunk * DM_REGIONS_CHUNK_U64S);
 }
 
 /*
  * The functions from here to dm_regions_is_clean() serve every I/O: they are to be
  * inline even where the kernel is built for size.
  */
+
+/* Not test_bit(): x86 has an instruction for bits in memory, and it is a slow one. */
+static __always_inline unsigned int dm_regions_bit(const unsigned long *bitmap,
+						   unsigned long nr)
+{
+	return READ_ONCE(bitmap[nr / BITS_PER_LONG]) >> nr % BITS_PER_LONG & 1;
+}
 
 /**
  * dm_regions_state() - look at one region
@@ -193,18 +213,25 @@ static inline u64 dm_regions_nr_u64s(const struct dm_regions *rg)
  * No warning if it is out of range: after a read error the mirror asks about
  * regions that it computed from a remapped bio (dm-raid1.c, mirror_available()).
  *
+ * Without the lock the bits may be those of two states. The worker makes all changes but
+ * the cleaner's, from IDLE to CLEAN, which sets one bit before it clears the other: so the
+ * worker never takes a region in sync for NOSYNC. Another reader might, if the worker has
+ * come from CLEAN over DIRTY to IDLE meanwhile, and asks the worker then.
+ *
  * Context: any.
  * Return: the state; DM_REGION_NOSYNC for a region that does not exist.
  */
 static __always_inline enum dm_region_state
 dm_regions_state(const struct dm_regions *rg, u64 region)
 {
-	unsigned int shift = region % DM_REGIONS_PER_WORD * DM_REGION_STATE_BITS;
+	unsigned int marked;
 
 	if (unlikely(region >= rg->nr_regions))
 		return DM_REGION_NOSYNC;
-	return READ_ONCE(rg->cells[region / DM_REGIONS_PER_WORD]) >> shift &
-	       DM_REGION_STATE_MASK;
+	marked = dm_regions_bit(rg->marked, region);
+	/* Pairs with the barriers in set_state() and clean_chunk(). */
+	smp_rmb();
+	return marked << 1 | dm_regions_bit(rg->second, region);
 }
 
 /**
@@ -230,31 +257,9 @@ static __always_inline bool dm_regions_in_sync(const struct dm_regions *rg, u64 
  */
 static __always_inline bool dm_regions_is_clean(const struct dm_regions *rg, u64 region)
 {
-	return dm_regions_state(rg, region) >= DM_REGION_IDLE;
-}
+	enum dm_region_state state = dm_regions_state(rg, region);
 
-/**
- * dm_regions_awaits_recovery() - should a write wait until its region is recovered?
- * @rg: the map
- * @region: any number
- *
- * A mirror keeps in mind that a leg failed until all regions are in sync, over a
- * resume of the same table, too, which is what "lvchange --refresh" comes to. Until
- * then it takes a write to a region out of sync for one that has failed (dm-raid1.c,
- * do_writes()): with handle_errors it holds it until the next suspend. Held, it is
- * pending in the region, and a recovery of that waits for it.
- *
- * A write to a region under recovery waits for that and then goes on. So after a resume
- * with a failed leg, writes wait until it is the turn of their region, which is at once.
- * If the leg still fails, there is no such turn, and the mirror has its way.
- *
- * Context: the worker; does not sleep.
- * Return: true if so; the region is then the next one to be recovered.
- */
-static inline bool dm_regions_awaits_recovery(struct dm_regions *rg, u64 region)
-{
-	return unlikely(READ_ONCE(rg->recover_first)) &&
-	       dm_regions_awaits_recovery_slow(rg, region);
+	return state == DM_REGION_CLEAN || state == DM_REGION_IDLE;
 }
 
 /**
@@ -289,7 +294,7 @@ static inline u64 dm_regions_sync_count(const struct dm_regions *rg)
  * Context: any.
  * Return: their number.
  */
-static inline u64 dm_regions_nr_nosync(const struct dm_regions *rg)
+static inline unsigned long dm_regions_nr_nosync(const struct dm_regions *rg)
 {
 	return READ_ONCE(rg->nr_nosync);
 }
@@ -299,31 +304,27 @@ static inline u64 dm_regions_nr_nosync(const struct dm_regions *rg)
  * @rg: the map
  *
  * Context: any.
- * Return: their number; where others change the map meanwhile, it may be off by as
- *	many regions as they change.
+ * Return: their number.
  */
-static inline u64 dm_regions_nr_idle(const struct dm_regions *rg)
+static inline unsigned long dm_regions_nr_idle(const struct dm_regions *rg)
 {
-	u64 nr_dirty = READ_ONCE(rg->nr_dirty);
-	u64 nr_marked = READ_ONCE(rg->nr_marked);
-
-	return nr_marked > nr_dirty ? nr_marked - nr_dirty : 0;
+	return READ_ONCE(rg->nr_idle);
 }
 
 /**
  * dm_regions_nr_dirty() - how many regions are marked and not yet cleared
- * @rg: a durable map
+ * @rg: the map
  *
  * Context: any.
  * Return: their number, out-of-sync regions not included.
  */
-static inline u64 dm_regions_nr_dirty(const struct dm_regions *rg)
+static inline unsigned long dm_regions_nr_dirty(const struct dm_regions *rg)
 {
 	return READ_ONCE(rg->nr_dirty);
 }
 
 /**
- * dm_regions_uncommitted() - may the map differ from the stable copy?
+ * dm_regions_uncommitted() - may the stable copy be cleaner than the map?
  * @rg: the map
  *
  * Context: any. If this says no, all commits before have ended, and what the

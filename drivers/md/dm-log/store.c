@@ -156,7 +156,6 @@ void dm_log_store_exit(struct dm_log_store *store)
 /* Fill @out with what block @block of the device should be. */
 static void compose_block(struct dm_log_store *store, u64 block, void *out)
 {
-	u64 nr_u64s = dm_regions_nr_u64s(store->regions);
 	unsigned int i, j, nr, nr_chunks, skip;
 	unsigned long chunk;
 
@@ -169,12 +168,11 @@ static void compose_block(struct dm_log_store *store, u64 block, void *out)
 	chunk = block_chunks(store, block, &nr_chunks);
 	skip = chunk + DM_LOG_HEADER_SECTORS - block * store->dev->block_sectors;
 	for (i = 0; i < nr_chunks; i++) {
-		u64 left = nr_u64s - (u64)(chunk + i) * DM_REGIONS_CHUNK_U64S;
 		void *sector = out + ((skip + i) << SECTOR_SHIFT);
 		__le64 *to = sector;
 		u64 *bits = sector;
 
-		nr = min_t(u64, left, DM_REGIONS_CHUNK_U64S);
+		nr = dm_regions_chunk_u64s(store->regions, chunk + i);
 		dm_regions_image(store->regions, chunk + i, bits, nr);
 		for (j = 0; j < nr; j++)
 			to[j] = cpu_to_le64(bits[j]);
@@ -433,29 +431,12 @@ static bool limit_bits(u64 *bits, u64 first_region, u64 limit, unsigned int nr_u
 	return changed;
 }
 
-/* Clear the bits of regions that are not clean in memory; true if one was set. */
-static bool merge_bits(u64 *bits, struct dm_regions *rg, unsigned long chunk,
-		       unsigned int nr_u64s)
-{
-	u64 map[DM_REGIONS_CHUNK_U64S];
-	bool changed = false;
-	unsigned int i;
-
-	dm_regions_image(rg, chunk, map, nr_u64s);
-	for (i = 0; i < nr_u64s; i++) {
-		changed |= (bits[i] & ~map[i]) != 0;
-		bits[i] &= map[i];
-	}
-	return changed;
-}
-
 /* Take over one sector of the bitset, which is converted where it stands. */
 static void load_chunk(struct dm_log_store *store, unsigned long chunk,
 		       void *sector, u64 valid, bool merge)
 {
 	struct dm_regions *rg = store->regions;
-	u64 left = dm_regions_nr_u64s(rg) - (u64)chunk * DM_REGIONS_CHUNK_U64S;
-	unsigned int i, nr = min_t(u64, left, DM_REGIONS_CHUNK_U64S);
+	unsigned int i, nr = dm_regions_chunk_u64s(rg, chunk);
 	const __le64 *from = sector;
 	u64 *bits = sector;
 	bool changed;
@@ -465,11 +446,8 @@ static void load_chunk(struct dm_log_store *store, unsigned long chunk,
 
 	/* Regions beyond what the header vouches for, and the padding. */
 	changed = limit_bits(bits, (u64)chunk * DM_REGIONS_PER_CHUNK,
-			     min(valid, rg->nr_regions), nr);
-	if (merge)
-		changed |= merge_bits(bits, rg, chunk, nr);
-
-	dm_regions_load(rg, chunk, bits);
+			     min_t(u64, valid, rg->nr_regions), nr);
+	changed |= dm_regions_load(rg, chunk, bits, merge);
 	if (changed && !store->dev->read_only)
 		dm_regions_pend(rg, chunk);
 }

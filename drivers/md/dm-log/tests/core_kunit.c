@@ -469,13 +469,14 @@ static void core_in_sync_in_interrupt(struct kunit *test)
 
 /*
  * A log of any number of regions in next to no memory: all but the last chunk
- * are in sync and never looked at, so only that chunk's cells exist.
+ * are in sync and never looked at, so only that chunk's bits exist.
  */
 struct sparse_core {
 	struct dm_dirty_log log;
 	struct dm_log_common common;
 	struct dm_target ti;
-	unsigned long cells[DM_REGIONS_PER_CHUNK * 2 / BITS_PER_LONG];
+	unsigned long marked[DM_REGIONS_PER_CHUNK / BITS_PER_LONG];
+	unsigned long second[DM_REGIONS_PER_CHUNK / BITS_PER_LONG];
 };
 
 static struct dm_dirty_log *new_sparse_core(struct kunit *test, u64 nr_chunks)
@@ -488,10 +489,10 @@ static struct dm_dirty_log *new_sparse_core(struct kunit *test, u64 nr_chunks)
 	raw_spin_lock_init(&rg->lock);
 	rg->nr_regions = nr_chunks * DM_REGIONS_PER_CHUNK;
 	rg->nr_chunks = nr_chunks;
-	rg->nr_cell_words = nr_chunks * ARRAY_SIZE(sparse->cells);
 	/* DM_REGION_CLEAN */
-	memset(sparse->cells, 0xff, sizeof(sparse->cells));
-	rg->cells = sparse->cells - (nr_chunks - 1) * ARRAY_SIZE(sparse->cells);
+	memset(sparse->second, 0xff, sizeof(sparse->second));
+	rg->marked = sparse->marked - (nr_chunks - 1) * ARRAY_SIZE(sparse->marked);
+	rg->second = sparse->second - (nr_chunks - 1) * ARRAY_SIZE(sparse->second);
 	rg->recovering = DM_REGIONS_NONE;
 	rg->wanted = DM_REGIONS_NONE;
 	dm_log_stats_init(&sparse->common.stats, &sparse->ti, "core", DM_LOG_STATS_SYNC);
@@ -508,9 +509,9 @@ struct large_case {
 static const struct large_case large_cases[] = {
 	{ "2^31 regions", BIT_ULL(31) / DM_REGIONS_PER_CHUNK },
 	{ "2^31 + 4096 regions", BIT_ULL(31) / DM_REGIONS_PER_CHUNK + 1 },
+#if BITS_PER_LONG == 64
 	{ "2^32 regions", BIT_ULL(32) / DM_REGIONS_PER_CHUNK },
 	{ "2^32 + 4096 regions", BIT_ULL(32) / DM_REGIONS_PER_CHUNK + 1 },
-#if BITS_PER_LONG == 64
 	{ "2^36 + 4096 regions", BIT_ULL(36) / DM_REGIONS_PER_CHUNK + 1 },
 #endif
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the region map: single steps, and random sequences against a
- * model that keeps one struct for each region and knows nothing of words,
- * chunks, summaries or locks.
+ * KUnit tests of the region map: the table in regions.c, row by row; what goes across
+ * several steps; and random sequences against a model that keeps one struct for each
+ * region and knows nothing of words, chunks or locks.
  */
 
 #include <kunit/test.h>
@@ -61,6 +61,247 @@ static u64 clean(struct dm_regions *rg, bool all, bool defer)
 	return nr;
 }
 
+/* The map keeps its own rules, after every step. */
+#define EXPECT_RULES(test, rg) do {						\
+	const char *broken = dm_regions_check(rg, NULL, NULL);			\
+										\
+	KUNIT_EXPECT_NULL_MSG(test, broken, "%s", broken);			\
+} while (0)
+
+/*
+ * The table of states and events in regions.c.
+ */
+
+enum map_kind { DISK, DAEMON, CORE, NR_KINDS };
+
+static const char * const kind_names[] = { "disk", "daemon", "core" };
+
+static const char * const state_names[] = { "NOSYNC", "CLEAN", "IDLE", "DIRTY" };
+
+#define N	DM_REGION_NOSYNC
+#define D	DM_REGION_DIRTY
+#define I	DM_REGION_IDLE
+#define C	DM_REGION_CLEAN
+#define PEND	0x10
+#define RECENT	0x20
+#define STALE	0x40
+/* There is no such state of such a map. */
+#define NEVER	0x80
+
+/* The table's columns, for one kind of map. */
+struct row {
+	const char *event;
+	void (*happens)(struct dm_regions *rg, u64 region);
+	unsigned char to[NR_KINDS][4];
+};
+
+static void e_mark(struct dm_regions *rg, u64 region)
+{
+	dm_regions_mark(rg, region);
+}
+
+static void e_clear(struct dm_regions *rg, u64 region)
+{
+	dm_regions_clear(rg, region);
+}
+
+static void e_recovered(struct dm_regions *rg, u64 region)
+{
+	rg->recovering = region;
+	rg->recovered = true;
+	dm_regions_set_sync(rg, region, true);
+}
+
+static void e_given_up(struct dm_regions *rg, u64 region)
+{
+	rg->recovering = region;
+	rg->recovered = false;
+	dm_regions_set_sync(rg, region, true);
+}
+
+static void e_failed(struct dm_regions *rg, u64 region)
+{
+	dm_regions_set_sync(rg, region, false);
+}
+
+static void e_recovered_unasked(struct dm_regions *rg, u64 region)
+{
+	dm_regions_recovered(rg, region);
+}
+
+static void e_clean(struct dm_regions *rg, u64 region)
+{
+	dm_regions_clean(rg, false);
+}
+
+static void e_clean_busy(struct dm_regions *rg, u64 region)
+{
+	dm_regions_clean(rg, true);
+}
+
+static void e_clean_recent(struct dm_regions *rg, u64 region)
+{
+	__set_bit(region % DM_REGIONS_RECENT, rg->recent);
+	dm_regions_clean(rg, false);
+}
+
+static void load(struct dm_regions *rg, u64 region, u64 word, bool merge)
+{
+	u64 bits[DM_REGIONS_CHUNK_U64S];
+
+	memset(bits, word & 1 ? 0xff : 0, sizeof(bits));
+	dm_regions_load(rg, region / CHUNK, bits, merge);
+}
+
+static void e_load_0(struct dm_regions *rg, u64 region)
+{
+	load(rg, region, 0, false);
+}
+
+static void e_load_1(struct dm_regions *rg, u64 region)
+{
+	load(rg, region, 1, false);
+}
+
+static void e_merge_0(struct dm_regions *rg, u64 region)
+{
+	load(rg, region, 0, true);
+}
+
+static void e_merge_1(struct dm_regions *rg, u64 region)
+{
+	load(rg, region, 1, true);
+}
+
+/* From NOSYNC, DIRTY, IDLE, CLEAN. */
+static const struct row rows[] = {
+	{ "mark", e_mark, {
+		[DISK] = { N, D, D, D | PEND },
+		[DAEMON] = { N, D, D | PEND, D | PEND },
+		[CORE] = { N, D, NEVER, D } } },
+	{ "clear", e_clear, {
+		[DISK] = { N, I | RECENT, I, C },
+		[DAEMON] = { N, I | RECENT, I, C },
+		[CORE] = { N, C, NEVER, C } } },
+	{ "set_sync 1: recovered", e_recovered, {
+		[DISK] = { I | RECENT, D, I, C },
+		[DAEMON] = { I | RECENT, D, I, C },
+		[CORE] = { C, D, NEVER, C } } },
+	{ "set_sync 1: given up", e_given_up, {
+		[DISK] = { D, D, I, C },
+		[DAEMON] = { D, D, I, C },
+		[CORE] = { D, D, NEVER, C } } },
+	{ "set_sync 0", e_failed, {
+		[DISK] = { N, N, N, N | PEND },
+		[DAEMON] = { N, N, N, N | PEND },
+		[CORE] = { N, N, NEVER, N } } },
+	{ "recovered", e_recovered_unasked, {
+		[DISK] = { I | RECENT, D, I | RECENT, I | RECENT },
+		[DAEMON] = { I | RECENT, D, I | RECENT, I | RECENT },
+		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
+	{ "clean", e_clean, {
+		[DISK] = { N, D, C | PEND, C },
+		[DAEMON] = { N, D, C | PEND, C },
+		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
+	{ "clean, busy", e_clean_busy, {
+		[DISK] = { N, D, C | STALE, C },
+		[DAEMON] = { N, D, C | STALE, C },
+		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
+	{ "clean, but recent", e_clean_recent, {
+		[DISK] = { N | RECENT, D | RECENT, I | RECENT, C | RECENT },
+		[DAEMON] = { N | RECENT, D | RECENT, I | RECENT, C | RECENT },
+		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
+	{ "load 0", e_load_0, {
+		[DISK] = { N, N, N, N }, [DAEMON] = { N, N, N, N },
+		[CORE] = { N, N, NEVER, N } } },
+	{ "load 1", e_load_1, {
+		[DISK] = { C, C, C, C }, [DAEMON] = { C, C, C, C },
+		[CORE] = { C, C, NEVER, C } } },
+	{ "load 0, merge", e_merge_0, {
+		[DISK] = { N, N, N, N }, [DAEMON] = { N, N, N, N },
+		[CORE] = { N, N, NEVER, N } } },
+	{ "load 1, merge", e_merge_1, {
+		[DISK] = { N, N, N, C }, [DAEMON] = { N, N, N, C },
+		[CORE] = { N, N, NEVER, C } } },
+};
+
+/* A map with its neighbours clean, nothing pending, and one region in a state. */
+static void put_state(struct dm_regions *rg, u64 region, enum dm_region_state state)
+{
+	switch (state) {
+	case DM_REGION_NOSYNC:
+		dm_regions_set_sync(rg, region, false);
+		break;
+	case DM_REGION_DIRTY:
+	case DM_REGION_IDLE:
+		dm_regions_mark(rg, region);
+		break;
+	case DM_REGION_CLEAN:
+		break;
+	}
+	if (rg->durable)
+		commit_all(rg);
+	if (state == DM_REGION_IDLE)
+		dm_regions_clear(rg, region);
+	if (rg->durable)
+		dm_regions_forget_recent(rg);
+}
+
+static unsigned int what_is(struct dm_regions *rg, u64 region)
+{
+	unsigned int is = dm_regions_state(rg, region);
+
+	if (!rg->durable)
+		return is;
+	if (test_bit(region / CHUNK, rg->pending))
+		is |= PEND;
+	if (test_bit(region / CHUNK, rg->stale))
+		is |= STALE;
+	if (test_bit(region % DM_REGIONS_RECENT, rg->recent))
+		is |= RECENT;
+	return is;
+}
+
+static void regions_table(struct kunit *test)
+{
+	static const enum dm_region_state columns[] = { N, D, I, C };
+	const u64 nr = 9 * CHUNK + 77;
+	/* In the first chunk, at a border, in a later one, the last. */
+	const u64 regions[] = { 5, CHUNK - 1, 8 * CHUNK + 3, nr - 1 };
+	struct dm_regions *rg = kunit_kzalloc(test, sizeof(*rg), GFP_KERNEL);
+	int i, kind, column, r;
+
+	KUNIT_ASSERT_NOT_NULL(test, rg);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		for (kind = 0; kind < NR_KINDS; kind++)
+			for (column = 0; column < ARRAY_SIZE(columns); column++) {
+				unsigned int expected = rows[i].to[kind][column];
+				enum dm_region_state from = columns[column];
+
+				if (expected == NEVER)
+					continue;
+				for (r = 0; r < ARRAY_SIZE(regions); r++) {
+					KUNIT_ASSERT_EQ(test, 0,
+							dm_regions_init(rg, nr, C, kind != CORE));
+					rg->by_region = kind == DAEMON;
+					put_state(rg, regions[r], from);
+					rows[i].happens(rg, regions[r]);
+					KUNIT_EXPECT_EQ_MSG(test, expected,
+							    what_is(rg, regions[r]),
+							    "%s: %s of a region that is %s",
+							    kind_names[kind], rows[i].event,
+							    state_names[from]);
+					EXPECT_RULES(test, rg);
+					dm_regions_exit(rg);
+				}
+			}
+}
+
+#undef N
+#undef D
+#undef I
+#undef C
+
 static void regions_initial_states(struct kunit *test)
 {
 	static const u64 sizes[] = { 1, 31, 32, 33, 4095, 4096, 4097, 100000 };
@@ -70,6 +311,7 @@ static void regions_initial_states(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		rg = new_regions(test, sizes[i], DM_REGION_NOSYNC, true);
+		EXPECT_RULES(test, rg);
 		KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 0);
 		KUNIT_EXPECT_EQ(test, dm_regions_state(rg, sizes[i] - 1),
 				DM_REGION_NOSYNC);
@@ -78,6 +320,7 @@ static void regions_initial_states(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, region, 0);
 
 		rg = new_regions(test, sizes[i], DM_REGION_CLEAN, true);
+		EXPECT_RULES(test, rg);
 		KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), sizes[i]);
 		KUNIT_EXPECT_EQ(test, dm_regions_state(rg, sizes[i] - 1),
 				DM_REGION_CLEAN);
@@ -530,7 +773,7 @@ static void regions_image_and_load(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, out);
 
 	get_random_bytes(in, SZ_512);
-	dm_regions_load(rg, 0, in);
+	dm_regions_load(rg, 0, in, false);
 	dm_regions_image(rg, 0, out, DM_REGIONS_CHUNK_U64S);
 	KUNIT_EXPECT_MEMEQ(test, in, out, SZ_512);
 	for (region = 0; region < CHUNK; region++)
@@ -540,7 +783,7 @@ static void regions_image_and_load(struct kunit *test)
 
 	/* The last chunk is partly padding: ignored on the way in, 0 on the way out. */
 	memset(in, 0xff, SZ_512);
-	dm_regions_load(rg, 1, in);
+	dm_regions_load(rg, 1, in, false);
 	memset(in, 0, SZ_512);
 	in[0] = U64_MAX;
 	in[1] = BIT_ULL(70 - 64) - 1;
@@ -916,6 +1159,7 @@ static void regions_random(struct kunit *test)
 		for (step = 0; step < 3000; step++) {
 			model_step(&m);
 			model_check(&m);
+			EXPECT_RULES(test, m.rg);
 			if (test->status == KUNIT_FAILURE)
 				break;
 		}
@@ -979,9 +1223,11 @@ static void regions_two_threads(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), in_sync);
 	KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(rg), idle);
 	KUNIT_EXPECT_EQ(test, dm_regions_nr_dirty(rg), 0);
+	EXPECT_RULES(test, rg);
 }
 
 static struct kunit_case dm_log_regions_cases[] = {
+	KUNIT_CASE(regions_table),
 	KUNIT_CASE(regions_initial_states),
 	KUNIT_CASE(regions_out_of_range),
 	KUNIT_CASE(regions_remark_is_free),
