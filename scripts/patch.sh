@@ -102,7 +102,7 @@ edit_step() {
 			/^DEVICE-MAPPER VDO TARGET$/i DEVICE-MAPPER DIRTY REGION LOG\
 L:	dm-devel@lists.linux.dev\
 S:	Maintained\
-F:	Documentation/ABI/testing/sysfs-block-dm-log\
+F:	Documentation/ABI/testing/debugfs-dm-log\
 F:	Documentation/admin-guide/device-mapper/dm-log*.rst\
 F:	drivers/md/dm-log/\
 F:	include/linux/dm-dirty-log.h\

@@ -210,7 +210,7 @@ static void schedule_cleaner(struct dm_log_cache *cache)
 	unsigned int delay_ms = READ_ONCE(dm_log_clean_delay_ms);
 	bool failed = READ_ONCE(cache->legs_failed);
 
-	if (!READ_ONCE(cache->live) || !cache->ops->may_clean(cache))
+	if (!READ_ONCE(cache->common.live) || !cache->ops->may_clean(cache))
 		return;
 
 	if (in_a_hurry(cache) && !failed) {
@@ -231,7 +231,7 @@ static void run_cleaner(struct work_struct *work)
 	struct dm_regions *rg = &cache->common.regions;
 	unsigned int later_ms;
 
-	if (!READ_ONCE(cache->live))
+	if (!READ_ONCE(cache->common.live))
 		return;
 
 	later_ms = cache->ops->tend ? cache->ops->tend(cache) : 0;
@@ -263,7 +263,6 @@ void dm_log_run_cleaner(struct dm_dirty_log *log)
  * dm_log_cache_init() - set up all of a cache but its region map
  * @cache: zeroed memory
  * @type: the log type's name
- * @kinds: DM_LOG_STATS_* of what it has besides a cache
  * @ops: the kind of stable copy
  * @log: the log
  * @ti: its target
@@ -271,10 +270,11 @@ void dm_log_run_cleaner(struct dm_dirty_log *log)
  * The gate is closed until dm_log_cache_opened().
  */
 void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
-		       unsigned int kinds, const struct dm_log_cache_ops *ops,
+		       const struct dm_log_cache_ops *ops,
 		       struct dm_dirty_log *log, struct dm_target *ti)
 {
-	dm_log_stats_init(&cache->common.stats, ti, type, DM_LOG_STATS_CACHE | kinds);
+	dm_log_common_name(&cache->common, ti, type);
+	cache->common.cache = cache;
 	cache->type = type;
 	cache->ops = ops;
 	cache->log = log;
@@ -292,7 +292,6 @@ void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
  */
 void dm_log_cache_exit(struct dm_log_cache *cache)
 {
-	dm_log_stats_hide(&cache->common.stats);
 	dm_log_common_exit(&cache->common);
 	mutex_destroy(&cache->commit_lock);
 }
@@ -312,7 +311,7 @@ void dm_log_cache_opened(struct dm_log_cache *cache)
 }
 
 /**
- * dm_log_cache_start() - let the cleaner run, and the counters be read
+ * dm_log_cache_start() - let the cleaner run
  * @cache: the cache, opened
  * @error: how opening it has ended, to be traced
  *
@@ -324,8 +323,7 @@ void dm_log_cache_start(struct dm_log_cache *cache, int error)
 
 	trace_dm_log_resume(cache->common.stats.dev, cache->type, rg->nr_regions,
 			    dm_regions_nr_nosync(rg), error);
-	dm_log_stats_show(&cache->common.stats);
-	WRITE_ONCE(cache->live, true);
+	WRITE_ONCE(cache->common.live, true);
 }
 
 /**
@@ -341,7 +339,7 @@ void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
 	KUNIT_STATIC_STUB_REDIRECT(dm_log_cache_tend, cache, delay_ms);
 #endif
-	if (READ_ONCE(cache->live))
+	if (READ_ONCE(cache->common.live))
 		mod_delayed_work(dm_log_wq, &cache->cleaner,
 				 msecs_to_jiffies(delay_ms));
 }
@@ -355,7 +353,7 @@ void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 void dm_log_cache_stop(struct dm_log_cache *cache)
 {
 	/* What the worker queues after this finds !live and does nothing. */
-	WRITE_ONCE(cache->live, false);
+	WRITE_ONCE(cache->common.live, false);
 	cancel_delayed_work_sync(&cache->cleaner);
 }
 
@@ -396,7 +394,6 @@ int dm_log_cache_close(struct dm_log_cache *cache)
 	mutex_lock(&cache->commit_lock);
 	cache->gated = true;
 	mutex_unlock(&cache->commit_lock);
-	dm_log_stats_hide(&cache->common.stats);
 	return r;
 }
 

@@ -61,7 +61,8 @@ struct dm_log_cache_ops {
 
 /**
  * struct dm_log_cache - a log with a stable copy
- * @common: arguments and region map; what the log's context points to
+ * @common: arguments and region map; what the log's context points to. The cleaner
+ *	may run while it is live
  * @ops: the kind of stable copy
  * @type: the log type's name, for messages
  * @name: which stable copy, for messages
@@ -73,8 +74,6 @@ struct dm_log_cache_ops {
  * @hurry: the cleaner was told not to wait; written by worker and cleaner
  * @legs_failed: the last flush of the legs failed; written by whoever cleans
  *
- * @live: between resume and presuspend: the cleaner may run. Written by the
- *	ioctl thread
  * @gated: the stable copy is not ours: suspended, or never resumed; under
  *	@commit_lock
  * @resumed: was resumed at least once; ioctl thread only
@@ -92,7 +91,6 @@ struct dm_log_cache {
 	bool hurry;
 	bool legs_failed;
 
-	bool live;
 	bool gated;
 	bool resumed;
 };
@@ -110,7 +108,7 @@ static inline struct dm_log_cache *to_dm_log_cache(struct dm_dirty_log *log)
 }
 
 void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
-		       unsigned int kinds, const struct dm_log_cache_ops *ops,
+		       const struct dm_log_cache_ops *ops,
 		       struct dm_dirty_log *log, struct dm_target *ti);
 void dm_log_cache_exit(struct dm_log_cache *cache);
 

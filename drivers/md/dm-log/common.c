@@ -4,12 +4,33 @@
  * operations promise stands with struct dm_dirty_log_type.
  */
 
+#include <linux/blkdev.h>
 #include <linux/device-mapper.h>
 
 #include "common.h"
 #include "trace.h"
 
 #define DM_MSG_PREFIX "dirty region log"
+
+/**
+ * dm_log_common_name() - say whose log it is
+ * @common: zeroed memory
+ * @ti: the log's target
+ * @type: the log type's name
+ *
+ * Context: the constructor, before anything is counted or traced.
+ */
+void dm_log_common_name(struct dm_log_common *common, struct dm_target *ti,
+			const char *type)
+{
+	/* A unit test has no table, or one without a device. */
+	struct mapped_device *md = ti->table ? dm_table_get_md(ti->table) : NULL;
+
+	common->type = type;
+	common->begin = ti->begin;
+	if (md)
+		common->stats.dev = disk_devt(dm_disk(md));
+}
 
 /**
  * dm_log_common_init() - set up the map for the arguments

@@ -8,23 +8,42 @@
 #define DM_LOG_COMMON_H
 
 #include <linux/dm-dirty-log.h>
+#include <linux/list.h>
+#include <linux/types.h>
 
 #include "args.h"
+#include "counters.h"
 #include "regions.h"
-#include "stats.h"
+
+struct dm_log_cache;
+struct dm_target;
 
 /**
- * struct dm_log_common - what the context of a core or disk log points to
+ * struct dm_log_common - what the context of a log points to
  * @args: from the table line
  * @regions: the state of all regions
- * @stats: what is counted, and which mirror this is
+ * @stats: what is counted, and whose log this is
+ *
+ * @type: the log type's name
+ * @begin: the sector at which the target begins
+ * @live: between resume and presuspend; written by the ioctl thread
+ * @cache: that of a log which has a stable copy, which it lies in; or NULL
+ * @list: all logs, see logs.c
  */
 struct dm_log_common {
 	struct dm_log_args args;
 	struct dm_regions regions;
 	struct dm_log_stats stats;
+
+	const char *type;
+	u64 begin;
+	bool live;
+	struct dm_log_cache *cache;
+	struct list_head list;
 };
 
+void dm_log_common_name(struct dm_log_common *common, struct dm_target *ti,
+			const char *type);
 int dm_log_common_init(struct dm_log_common *common, const char *type,
 		       bool durable);
 void dm_log_common_exit(struct dm_log_common *common);

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "common.h"
+#include "logs.h"
 #include "trace.h"
 #include "types.h"
 
@@ -36,8 +37,9 @@ static int core_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 		return r;
 	}
 
-	dm_log_stats_init(&common->stats, ti, "core", DM_LOG_STATS_SYNC);
+	dm_log_common_name(common, ti, "core");
 	log->context = common;
+	dm_logs_add(common);
 	return 0;
 }
 
@@ -45,7 +47,7 @@ static void core_dtr(struct dm_dirty_log *log)
 {
 	struct dm_log_common *common = log->context;
 
-	dm_log_stats_hide(&common->stats);
+	dm_logs_remove(common);
 	dm_log_common_exit(common);
 	kfree(common);
 }
@@ -54,15 +56,8 @@ static int core_presuspend(struct dm_dirty_log *log)
 {
 	struct dm_log_common *common = log->context;
 
+	WRITE_ONCE(common->live, false);
 	dm_regions_await_nothing(&common->regions);
-	return 0;
-}
-
-static int core_postsuspend(struct dm_dirty_log *log)
-{
-	struct dm_log_common *common = log->context;
-
-	dm_log_stats_hide(&common->stats);
 	return 0;
 }
 
@@ -73,7 +68,7 @@ static int core_resume(struct dm_dirty_log *log)
 	dm_regions_restart_resync(&common->regions);
 	trace_dm_log_resume(common->stats.dev, "core", common->args.nr_regions,
 			    dm_regions_nr_nosync(&common->regions), 0);
-	dm_log_stats_show(&common->stats);
+	WRITE_ONCE(common->live, true);
 	return 0;
 }
 
@@ -109,7 +104,6 @@ struct dm_dirty_log_type dm_log_core_type = {
 	.ctr = core_ctr,
 	.dtr = core_dtr,
 	.presuspend = core_presuspend,
-	.postsuspend = core_postsuspend,
 	.resume = core_resume,
 	.get_region_size = dm_log_get_region_size,
 	.is_clean = dm_log_is_clean,

@@ -21,6 +21,7 @@
 
 #include "bdev.h"
 #include "cache.h"
+#include "logs.h"
 #include "private.h"
 #include "store.h"
 #include "trace.h"
@@ -107,7 +108,7 @@ static int disk_commit(struct dm_log_cache *cache, bool all)
 	int r;
 
 	/* A suspend: somebody else may read it next. Otherwise disk_tend() does it. */
-	if (all && !READ_ONCE(cache->live))
+	if (all && !READ_ONCE(cache->common.live))
 		retry_unreadable(dl);
 	/* A block that is written tells all that the map knows of its regions. */
 	r = dm_log_store_commit(&dl->store);
@@ -190,8 +191,7 @@ static int disk_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	if (!dl)
 		return -ENOMEM;
 
-	dm_log_cache_init(&dl->cache, "disk", DM_LOG_STATS_SYNC | DM_LOG_STATS_DISK,
-			  &disk_cache_ops, log, ti);
+	dm_log_cache_init(&dl->cache, "disk", &disk_cache_ops, log, ti);
 
 	r = dm_log_parse_args("disk", ti->len, argc - 1, argv + 1,
 			      &dl->cache.common.args);
@@ -224,6 +224,7 @@ static int disk_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	dl->store.stats = &dl->cache.common.stats;
 
 	log->context = &dl->cache.common;
+	dm_logs_add(&dl->cache.common);
 	return 0;
 
 bad:
@@ -235,6 +236,7 @@ static void disk_dtr(struct dm_dirty_log *log)
 {
 	struct disk_log *dl = to_disk_log(log);
 
+	dm_logs_remove(&dl->cache.common);
 	dm_log_cache_stop(&dl->cache);
 	free_disk_log(dl);
 }
@@ -314,7 +316,7 @@ static int disk_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 	if (likely(dm_log_store_knows(&dl->store)) ||
 	    dm_regions_in_sync(&dl->cache.common.regions, region))
 		return 0;
-	if (READ_ONCE(dl->cache.live))
+	if (READ_ONCE(dl->cache.common.live))
 		return 1;
 	dl->refusing = true;
 	return 0;

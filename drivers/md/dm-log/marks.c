@@ -358,7 +358,7 @@ int us_commit(struct dm_log_cache *cache, bool all)
 	int r;
 
 	/* The last commit of a suspend: nobody waits for a mark any more. */
-	if (!READ_ONCE(cache->live))
+	if (!READ_ONCE(cache->common.live))
 		wait = US_WAIT_LIMITED;
 
 	if (READ_ONCE(us->stale)) {

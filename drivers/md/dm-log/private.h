@@ -10,8 +10,9 @@
 #include <linux/kconfig.h>
 
 struct dm_dirty_log;
-struct kernel_param;
 struct dm_target;
+struct kernel_param;
+struct seq_file;
 
 /* Static, except where a test in another file of dm-log calls or stubs it. */
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
@@ -19,6 +20,7 @@ struct dm_target;
 
 int dm_log_request_module(const char *suffix);
 void dm_log_run_cleaner(struct dm_dirty_log *log);
+int dm_logs_show(struct seq_file *m, void *unused);
 
 extern unsigned int dm_log_clean_delay_ms;
 extern unsigned int dm_log_max_idle_regions;

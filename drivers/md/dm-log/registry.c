@@ -25,6 +25,7 @@
 #endif
 
 #include "cache.h"
+#include "logs.h"
 #include "private.h"
 #include "types.h"
 
@@ -333,6 +334,7 @@ static int __init dm_log_init(void)
 	r = dm_log_cache_module_init();
 	if (r)
 		return r;
+	dm_logs_init();
 
 	for (i = 0; i < ARRAY_SIZE(dm_log_builtins); i++) {
 		r = start_builtin(&dm_log_builtins[i]);
@@ -340,6 +342,7 @@ static int __init dm_log_init(void)
 			__set_bit(i, &dm_log_builtins_up);
 		} else if (dm_log_builtins[i].required) {
 			stop_builtins();
+			dm_logs_exit();
 			dm_log_cache_module_exit();
 			return r;
 		}
@@ -350,6 +353,7 @@ static int __init dm_log_init(void)
 static void __exit dm_log_exit(void)
 {
 	stop_builtins();
+	dm_logs_exit();
 	dm_log_cache_module_exit();
 }
 

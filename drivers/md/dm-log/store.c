@@ -29,8 +29,8 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
+#include "counters.h"
 #include "regions.h"
-#include "stats.h"
 #include "store.h"
 #include "trace.h"
 

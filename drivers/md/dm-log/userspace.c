@@ -25,6 +25,7 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
+#include "logs.h"
 #include "private.h"
 #include "types.h"
 #include "userspace.h"
@@ -290,8 +291,7 @@ static int us_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	if (!us)
 		return -ENOMEM;
 
-	dm_log_cache_init(&us->cache, "userspace", DM_LOG_STATS_DAEMON, &us_cache_ops,
-			  log, ti);
+	dm_log_cache_init(&us->cache, "userspace", &us_cache_ops, log, ti);
 	us_session_init(us);
 	us->write_region = US_NO_REGION;
 	us->cleared_region = US_NO_REGION;
@@ -324,6 +324,7 @@ static int us_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 		goto bad;
 
 	log->context = &us->cache.common;
+	dm_logs_add(&us->cache.common);
 	return 0;
 
 bad:
@@ -335,6 +336,7 @@ static void us_dtr(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
 
+	dm_logs_remove(&us->cache.common);
 	free_us_log(us, us->cache.ti);
 }
 

@@ -130,7 +130,6 @@ static void core_awaits_recovery(struct kunit *test)
 	type->set_region_sync(log, 2, 0);
 	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 1), 0);
 	type->presuspend(log);
-	type->postsuspend(log);
 	type->resume(log);
 	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 0), 0);
 	KUNIT_EXPECT_EQ(test, type->is_remote_recovering(log, 2), 1);
@@ -381,7 +380,6 @@ static void core_state_survives_resume(struct kunit *test)
 		log->type->mark_region(log, region);
 
 	log->type->flush(log);
-	KUNIT_EXPECT_EQ(test, log->type->postsuspend(log), 0);
 	log->type->resume(log);
 
 	KUNIT_EXPECT_EQ(test, sync_count(log), DIV_ROUND_UP(5000, 3));
@@ -495,7 +493,7 @@ static struct dm_dirty_log *new_sparse_core(struct kunit *test, u64 nr_chunks)
 	rg->second = sparse->second - (nr_chunks - 1) * ARRAY_SIZE(sparse->second);
 	rg->recovering = DM_REGIONS_NONE;
 	rg->wanted = DM_REGIONS_NONE;
-	dm_log_stats_init(&sparse->common.stats, &sparse->ti, "core", DM_LOG_STATS_SYNC);
+	dm_log_common_name(&sparse->common, &sparse->ti, "core");
 	sparse->log.type = &dm_log_core_type;
 	sparse->log.context = &sparse->common;
 	return &sparse->log;

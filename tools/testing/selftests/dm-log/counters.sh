@@ -1,26 +1,41 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The counters in sysfs, against what can be seen of the log from outside: the log
+# The counters in debugfs, against what can be seen of the log from outside: the log
 # device's own statistics, and the messages that its daemon got.
 
 # shellcheck source-path=SCRIPTDIR source=testd_lib.sh
 . "$(dirname "$0")/testd_lib.sh"
 
-# dir NAME: where a mirror's counters are, unless it has several targets
-dir()
+COUNTERS=/sys/kernel/debug/dm_log
+
+# lines NAME [SECTOR]: of all tables that a device has, without their first two words
+lines()
 {
-	echo "/sys/dev/block/$(majmin "$(dmdev "$1")")/dm_log"
+	local words dev
+
+	dev=$(majmin "$(dmdev "$1")")
+	while read -ra words; do
+		[ "${words[0]} ${words[1]}" != "$dev ${2:-0}" ] || echo "${words[*]:2}"
+	done <$COUNTERS
 }
 
-files()		# NAME
+# count NAME COUNTER [SECTOR]: of the table that is live
+count()
 {
-	find "$(dir "$1")/" -type f -printf '%f\n' | sort | xargs
+	local line word
+
+	line=$(lines "$1" "${3:-0}" | grep ' live=1 ') || fail "no line of $1 that is live"
+	for word in $line; do
+		[ "${word%%=*}" != "$2" ] || { echo "${word#*=}"; return; }
+	done
+	fail "no counter $2 in: $line"
 }
 
-count()		# NAME COUNTER
+# types NAME: the log types of all its tables and whether they are live
+types()
 {
-	cat "$(dir "$1")/$2"
+	lines "$1" | cut -d ' ' -f 1,2 | xargs
 }
 
 # What a device was written: requests and bytes, as the block layer counts.
@@ -32,13 +47,10 @@ written()	# DEVICE
 begin_counters()
 {
 	is_ours || skip "stock has no counters"
+	[ -e $COUNTERS ] || fail "no $COUNTERS"
 	clean_delay 3600000
 	setup
 }
-
-disk_files="cleanings commit_errors commits flushes free_flushes log_bytes log_writes
-	region_sectors regions regions_cleaned regions_dirty regions_idle
-	regions_out_of_sync type"
 
 disk_counters()
 {
@@ -46,56 +58,56 @@ disk_counters()
 
 	begin_counters
 	dm_create m "$(mirror_table $LEN "disk 2 $log $RS" "$legs")"
-	expect "files" "$(xargs <<<"$disk_files")" "$(files m)"
 	wait_sync m
-	expect "type" "disk" "$(count m type)"
+	expect "type" "disk live=1" "$(types m)"
 	expect "regions" "$NR $RS" "$(count m regions) $(count m region_sectors)"
-	expect "out of sync" 0 "$(count m regions_out_of_sync)"
+	expect "out of sync" 0 "$(count m out_of_sync)"
 
 	# A new mark is a commit, and one of a region that has it is none.
 	dm_suspend m
 	dm_resume m
-	expect "idle after a resume" 0 "$(count m regions_idle)"
+	expect "idle after a resume" 0 "$(count m idle)"
 	read -r requests bytes <<<"$(written "$log")"
-	now="$(count m log_writes) $(count m log_bytes) $(count m commits)"
+	now="$(count m writes) $(count m bytes) $(count m commits)"
 	write_region m 3
 	read -r more _ <<<"$(written "$log")"
 	[ "$more" -gt "$requests" ] || fail "the write had no mark"
-	wait_until idle_is 1 || fail "$(count m regions_idle) idle regions"
+	wait_until idle_is 1 || fail "$(count m idle) idle regions"
 	set -- $now
 	read -r more now <<<"$(written "$log")"
-	expect "writes to the log" $((more - requests)) $(($(count m log_writes) - $1))
-	expect "bytes" $((now - bytes)) $(($(count m log_bytes) - $2))
+	expect "writes to the log" $((more - requests)) $(($(count m writes) - $1))
+	expect "bytes" $((now - bytes)) $(($(count m bytes) - $2))
 	expect "commits" 1 $(($(count m commits) - $3))
 
-	now="$(count m log_writes) $(count m commits) $(count m free_flushes)"
+	now="$(count m writes) $(count m commits) $(count m free_flushes)"
 	write_region m 3 "again"
 	set -- $now
 	expect "writes and commits for a marked region" "$1 $2" \
-		"$(count m log_writes) $(count m commits)"
+		"$(count m writes) $(count m commits)"
 	[ "$(count m free_flushes)" -gt "$3" ] || fail "no flush was free"
 	[ "$(count m flushes)" -gt "$(count m free_flushes)" ] || fail "too many were free"
 
 	dm_suspend m
 	clean_delay 10
 	dm_resume m
-	now="$(count m regions_cleaned) $(count m cleanings)"
+	now="$(count m cleaned) $(count m cleanings)"
 	write_region m 4
-	wait_until cleaned_one || fail "$(count m regions_idle) idle regions"
+	wait_until cleaned_one || fail "$(count m idle) idle regions"
 	set -- $now
-	expect "cleaned" 1 $(($(count m regions_cleaned) - $1))
+	expect "cleaned" 1 $(($(count m cleaned) - $1))
 	[ "$(count m cleanings)" -gt "$2" ] || fail "no cleaning was counted"
 	expect "commit errors" 0 "$(count m commit_errors)"
 }
 
+# When a write has ended, the log may have to be told so yet.
 idle_is()	# REGIONS
 {
-	[ "$(count m regions_idle)" = "$1" ]
+	[ "$(count m idle)" = "$1" ]
 }
 
 cleaned_one()
 {
-	[ "$(count m regions_cleaned)" != "${now% *}" ]
+	[ "$(count m cleaned)" != "${now% *}" ]
 }
 
 commit_errors()
@@ -109,7 +121,7 @@ commit_errors()
 	( write_region m 3 || : ) &
 	writer=$!
 	wait_until commit_failed || fail "no error was counted"
-	expect "out of sync" 0 "$(count m regions_out_of_sync)"
+	expect "out of sync" 0 "$(count m out_of_sync)"
 	dm_swap l "$(linear "$log" 2048)"
 	wait_until gone $writer
 }
@@ -119,30 +131,44 @@ commit_failed()
 	[ "$(count m commit_errors)" -gt 0 ]
 }
 
-# They are those of the table that is live.
-comes_and_goes()
+# One line for each table, whether it is live or not.
+each_table()
 {
+	local counters
+
 	begin_counters
+	expect "mode" 444 "$(stat -c %a $COUNTERS)"
+	expect "lines without a mirror" "" "$(cat $COUNTERS)"
 	dm_create m "$(mirror_table $LEN "disk 3 $log $RS nosync" "$legs")"
+	expect "live" "disk live=1" "$(types m)"
 	dm_suspend m
-	[ ! -e "$(dir m)" ] || fail "counters of a suspended mirror"
+	expect "suspended" "disk live=0" "$(types m)"
 	dm_resume m
-	expect "type" "disk" "$(count m type)"
 	dm_load m "$(mirror_table $LEN "core 2 $RS nosync" "$legs")"
-	expect "type before the resume" "disk" "$(count m type)"
+	expect "loaded" "disk live=1 core live=0" "$(types m)"
 	dm_suspend m
+	expect "both suspended" "disk live=0 core live=0" "$(types m)"
 	dm_resume m
-	expect "files of a core log" "region_sectors regions regions_out_of_sync type" \
-		"$(files m)"
-	expect "type" "core" "$(count m type)"
+	expect "replaced" "core live=1" "$(types m)"
+	# What a core log has not is 0.
+	counters=$(lines m)
+	expect "a core log" "core live=1 regions=$NR region_sectors=$RS out_of_sync=0 dirty=0 idle=0" \
+		"${counters%% flushes=*}"
+	expect "its counters" "" "$(xargs -n 1 <<<"${counters#* idle=0}" | grep -v '=0$' || :)"
+	# A table that never goes live.
+	dm_load m "$(mirror_table $LEN "core 1 $RS" "$legs")"
+	expect "loaded" "core live=1 core live=0" "$(types m)"
+	$DMSETUP clear "$(dmname m)"
+	expect "cleared" "core live=1" "$(types m)"
 	dm_remove m
-	kernel_complained && fail "the kernel complained" || :
+	expect "lines afterwards" "" "$(cat $COUNTERS)"
+	! kernel_complained || fail "the kernel complained"
 }
 
 # As pvmove has them: several mirrors in one device.
 two_targets()
 {
-	local half=$((LEN / 2)) d
+	local half=$((LEN / 2))
 
 	begin_counters
 	$DMSETUP create "$(dmname m)" <<-END
@@ -150,26 +176,67 @@ two_targets()
 	$half $half mirror core 2 $((RS / 2)) nosync 2 $(dev leg0) $half $(dev leg1) $half
 	END
 	$DMSETUP mknodes "$(dmname m)"
-	d=$(dir m)
 	expect "region sizes" "$RS $((RS / 2))" \
-		"$(cat "$d/region_sectors" "$d-$half/region_sectors" | xargs)"
+		"$(count m region_sectors) $(count m region_sectors $half)"
 }
 
-# Reading while the directory goes away: neither may wait for the other.
-read_while_suspending()
+# More than fits into a page.
+many_logs()
+{
+	local i
+
+	begin_counters
+	for ((i = 0; i < NR; i++)); do
+		echo "$((i * RS)) $RS mirror core 2 $RS nosync 2" \
+			"$(dev leg0) $((i * RS)) $(dev leg1) $((i * RS))"
+	done | $DMSETUP create "$(dmname m)"
+	$DMSETUP mknodes "$(dmname m)"
+	[ "$(wc -c <$COUNTERS)" -gt 4096 ] || fail "only $(wc -c <$COUNTERS) bytes"
+	expect "where they begin" "$(seq -s ' ' 0 $RS $((LEN - RS)))" \
+		"$(cut -d ' ' -f 2 $COUNTERS | xargs)"
+}
+
+# Reading while logs come and go: neither may wait for the other.
+read_while_changing()
 {
 	local reader i
 
 	begin_counters
 	dm_create m "$(mirror_table $LEN "disk 3 $log $RS nosync" "$legs")"
-	while cat "$(dir m)"/* >/dev/null 2>&1 || :; do :; done &
+	while :; do : "$(<$COUNTERS)"; done &
 	reader=$!
 	for ((i = 0; i < ${ROUNDS:-20}; i++)); do
+		dm_swap m "$(mirror_table $LEN "disk 3 $log $RS nosync" "$legs")"
 		dm_suspend m
 		dm_resume m
 	done
 	kill $reader
-	expect "type" "disk" "$(count m type)"
+	expect "type" "disk live=1" "$(types m)"
+}
+
+# What there is of the log outside of device-mapper.
+files()
+{
+	find "/sys/dev/block/$(majmin "$(dmdev m)")/" $COUNTERS 2>/dev/null | sort
+}
+
+# Such an entry is made and removed under locks that a task may hold which waits for
+# memory, which waits for this mirror.
+suspended_files()
+{
+	local before
+
+	is_ours || skip "stock has no counters"
+	setup
+	dm_create m "$(mirror_table $LEN "disk 3 $log $RS nosync" "$legs")"
+	before=$(files)
+	dm_suspend m
+	expect "what changed with the suspend" "" "$(diff <(echo "$before") <(files) || :)"
+	dm_resume m
+	dm_suspend m
+	dm_load m "$(mirror_table $LEN "disk 3 $log $RS nosync" "$legs")"
+	dm_resume m
+	expect "what changed with another table" "" "$(diff <(echo "$before") <(files) || :)"
 }
 
 daemon_counters()
@@ -179,17 +246,17 @@ daemon_counters()
 	begin_counters
 	testd_start
 	dm_create m "$(umirror u testd-core $RS nosync)"
-	expect "type" "userspace" "$(count m type)"
-	[ ! -e "$(dir m)/log_bytes" ] || fail "bytes written to a daemon"
+	expect "type" "userspace live=1" "$(types m)"
+	expect "bytes written to a device" 0 "$(count m bytes)"
 	write_region m 3
-	before=$(count m daemon_requests)
+	before=$(count m requests)
 	trace_mark
 	write_region m 4
 	write_region m 5
 	# The mirror's worker may come round once more, between the one count and the other.
 	wait_until same_requests || fail "$(requests | wc -w) requests at the daemon," \
-		"$(($(count m daemon_requests) - before)) counted"
-	expect "unanswered" 0 "$(count m daemon_unanswered)"
+		"$(($(count m requests) - before)) counted"
+	expect "unanswered" 0 "$(count m unanswered)"
 	testd_kill
 	( write_region m 6 || : ) &
 	writer=$!
@@ -200,18 +267,20 @@ daemon_counters()
 
 same_requests()
 {
-	[ "$(requests | wc -w)" = $(($(count m daemon_requests) - before)) ]
+	[ "$(requests | wc -w)" = $(($(count m requests) - before)) ]
 }
 
 unanswered()
 {
-	[ "$(count m daemon_unanswered)" -gt 0 ]
+	[ "$(count m unanswered)" -gt 0 ]
 }
 
 run_tests \
 	disk_counters	"counters of a disk log agree with its device" \
 	commit_errors	"commits that fail are counted" \
-	comes_and_goes	"counters come and go with the live table" \
+	each_table	"each table has a line, live or not" \
 	two_targets	"each target has its own" \
-	read_while_suspending "reading them while suspending" \
+	many_logs	"more than a page of them" \
+	read_while_changing "reading them while logs come and go" \
+	suspended_files	"B48: no file comes or goes while a mirror is suspended" \
 	daemon_counters	"counters of a userspace log agree with its daemon"

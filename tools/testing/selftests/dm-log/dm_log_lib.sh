@@ -754,14 +754,7 @@ explain()
 	cat "$dir"/* 2>/dev/null | explained 60
 	rm -rf "$dir"
 
-	for f in /sys/kernel/debug/dm_log /sys/block/dm-*/dm_log*; do
-		if [ -d "$f" ]; then
-			echo "counters ${f#/sys/block/}: $(cd "$f" && grep -s . ./* |
-				sed 's,^\./\([^:]*\):,\1=,' | xargs)"
-		elif [ -f "$f" ]; then
-			sed 's/^/counters: /' "$f"
-		fi
-	done | explained 40
+	sed 's/^/counters: /' /sys/kernel/debug/dm_log 2>/dev/null | explained 40
 	waiting_tasks | explained 80
 	if [ -n "${kmsg_mark:-}" ]; then kmsg_since; else dmesg; fi | tail -n 20 |
 		sed 's/^/kernel: /' | explained 20

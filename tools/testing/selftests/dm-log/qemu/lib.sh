@@ -22,13 +22,7 @@ wait_until() { # COMMAND...
 explain() {
 	timeout 10 dmsetup --noudevsync table 2>&1 | sed 's/^/table /' | head -n 30
 	timeout 10 dmsetup --noudevsync status --noflush 2>&1 | sed 's/^/status /' | head -n 30
-	for f in /sys/block/dm-*/dm_log* /sys/kernel/debug/dm_log; do
-		if [ -d "$f" ]; then
-			echo "counters ${f#/sys/block/}: $(cd "$f" && grep . ./* | tr '\n' ' ')"
-		elif [ -f "$f" ]; then
-			cat "$f"
-		fi
-	done | head -n 30
+	sed 's/^/counters /' /sys/kernel/debug/dm_log 2>/dev/null | head -n 30
 	for f in /proc/[0-9]*; do
 		grep -q '^State:.D' "$f/status" 2>/dev/null || continue
 		echo "waits: ${f#/proc/} $(cat "$f/comm") in $(cat "$f/wchan")"

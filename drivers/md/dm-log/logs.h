@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All logs: their counters in debugfs. See logs.c.
+ */
+
+#ifndef DM_LOG_LOGS_H
+#define DM_LOG_LOGS_H
+
+struct dm_log_common;
+
+void dm_logs_add(struct dm_log_common *common);
+void dm_logs_remove(struct dm_log_common *common);
+
+void dm_logs_init(void);
+void dm_logs_exit(void);
+
+#endif /* DM_LOG_LOGS_H */
