@@ -22,15 +22,13 @@
 
 #define DM_MSG_PREFIX "dirty region log"
 
-/* How long suspend waits for the worker to clear what has completed. */
-#define CLEAR_WAIT_MS		500
 /* How soon the cleaner looks again at what it could not finish. */
 #define AGAIN_MS		1000U
 
 #define CLEAN_DELAY_MS_MAX	(60 * 60 * 1000)
 #define IDLE_REGIONS_MAX	INT_MAX
 
-VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_clean_delay_ms = 5000;
+unsigned int dm_log_clean_delay_ms = 5000;
 VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_max_idle_regions = 8192;
 
 /**
@@ -224,17 +222,24 @@ static void schedule_cleaner(struct dm_log_cache *cache)
 	}
 }
 
+/* Is there something that only the cleaner, or a suspend, does? */
+static bool has_work(struct dm_log_cache *cache)
+{
+	return (dm_regions_nr_idle(&cache->common.regions) && cache->ops->may_clean(cache)) ||
+	       cache->ops->has_more(cache);
+}
+
 static void run_cleaner(struct work_struct *work)
 {
 	struct dm_log_cache *cache = container_of(to_delayed_work(work),
 						  struct dm_log_cache, cleaner);
-	struct dm_regions *rg = &cache->common.regions;
 	unsigned int later_ms;
 
 	if (!READ_ONCE(cache->common.live))
 		return;
 
 	later_ms = cache->ops->tend ? cache->ops->tend(cache) : 0;
+	WRITE_ONCE(cache->unusable, later_ms != 0);
 	if (later_ms) {
 		dm_log_cache_tend(cache, later_ms);
 		return;
@@ -246,8 +251,7 @@ static void run_cleaner(struct work_struct *work)
 	dm_log_cache_commit(cache, true);
 
 	/* The worker of an idle mirror does not run: see to the rest here. */
-	if ((dm_regions_nr_idle(rg) && cache->ops->may_clean(cache)) ||
-	    cache->ops->has_more(cache))
+	if (has_work(cache))
 		dm_log_cache_tend(cache, max(READ_ONCE(dm_log_clean_delay_ms), AGAIN_MS));
 }
 
@@ -345,6 +349,27 @@ void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 }
 
 /**
+ * dm_log_cache_at_rest() - has everything been cleaned that can be?
+ * @cache: the cache
+ * @busy_too: regions with writes going on count as not cleaned yet
+ *
+ * Context: any. Only counts are looked at.
+ * Return: true if so, also if the log is not live, or cannot be cleaned now because
+ *	a leg or its stable copy does not work.
+ */
+bool dm_log_cache_at_rest(struct dm_log_cache *cache, bool busy_too)
+{
+	if (!READ_ONCE(cache->common.live) || READ_ONCE(cache->unusable) ||
+	    READ_ONCE(cache->legs_failed))
+		return true;
+	if (busy_too && dm_regions_nr_dirty(&cache->common.regions))
+		return false;
+	/* What a running cleaner has in hand may be in no count for a moment. */
+	return !has_work(cache) &&
+	       !(work_busy(&cache->cleaner.work) & WORK_BUSY_RUNNING);
+}
+
+/**
  * dm_log_cache_stop() - keep the cleaner away
  * @cache: the cache; stopping it twice does no harm
  *
@@ -364,7 +389,7 @@ void dm_log_cache_stop(struct dm_log_cache *cache)
  */
 static void wait_for_clears(struct dm_log_cache *cache)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(CLEAR_WAIT_MS);
+	unsigned long end = jiffies + msecs_to_jiffies(DM_LOG_CLEAR_WAIT_MS);
 
 	while (dm_regions_nr_dirty(&cache->common.regions) &&
 	       time_before(jiffies, end))

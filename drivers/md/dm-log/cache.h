@@ -38,6 +38,9 @@
 
 struct dm_log_cache;
 
+/* How long to wait for the worker to clear what has completed. */
+#define DM_LOG_CLEAR_WAIT_MS	500
+
 /**
  * struct dm_log_cache_ops - what kind of stable copy there is
  * @commit: Make the stable copy as dirty as the map, durably; and with @all also
@@ -73,6 +76,7 @@ struct dm_log_cache_ops {
  * @cleaner: cleans in the background
  * @hurry: the cleaner was told not to wait; written by worker and cleaner
  * @legs_failed: the last flush of the legs failed; written by whoever cleans
+ * @unusable: the stable copy could not be used when the cleaner looked; written by it
  *
  * @gated: the stable copy is not ours: suspended, or never resumed; under
  *	@commit_lock
@@ -90,6 +94,7 @@ struct dm_log_cache {
 	struct delayed_work cleaner;
 	bool hurry;
 	bool legs_failed;
+	bool unusable;
 
 	bool gated;
 	bool resumed;
@@ -115,6 +120,7 @@ void dm_log_cache_exit(struct dm_log_cache *cache);
 void dm_log_cache_opened(struct dm_log_cache *cache);
 void dm_log_cache_start(struct dm_log_cache *cache, int error);
 void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms);
+bool dm_log_cache_at_rest(struct dm_log_cache *cache, bool busy_too);
 void dm_log_cache_stop(struct dm_log_cache *cache);
 int dm_log_cache_close(struct dm_log_cache *cache);
 

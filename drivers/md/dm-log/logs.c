@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * All logs, in one list: what concerns every log that there is. Their counters are
- * one file in debugfs.
+ * one file in debugfs, and they are clean before an orderly reboot.
  *
  * A log is in the list from the end of its constructor to the beginning of its
  * destructor, whether it was resumed or not. The file belongs to the module: no
@@ -9,19 +9,29 @@
  * such a lock could be held by a task that waits for memory, which waits for this
  * mirror.
  *
- * logs_lock is a leaf. Under it counts are read, and no lock of a log is taken: a log
- * that hangs in its commit hangs alone.
+ * logs_lock is a leaf. Under it counts are read and cleaners are woken, and no lock
+ * of a log is taken: a log that hangs in its commit hangs alone.
  */
 
 #include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/kdev_t.h>
+#include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/reboot.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
 
 #include "cache.h"
 #include "logs.h"
 #include "private.h"
+
+/* How often a reboot looks whether all logs are at rest. */
+#define REBOOT_NAP_MS		10
+
+/* How long it waits for all of them together. */
+VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_logs_reboot_wait_ms = 5000;
 
 static LIST_HEAD(logs);
 static DEFINE_SPINLOCK(logs_lock);
@@ -44,7 +54,8 @@ void dm_logs_add(struct dm_log_common *common)
  * dm_logs_remove() - nobody comes to this log from the list any more
  * @common: what dm_logs_add() was called for
  *
- * Context: the destructor, at its beginning.
+ * Context: the destructor, before it stops the cleaner, which could be woken
+ * until now.
  */
 void dm_logs_remove(struct dm_log_common *common)
 {
@@ -98,8 +109,62 @@ VISIBLE_IF_DM_LOG_KUNIT int dm_logs_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(dm_logs);
 
+/*
+ * Cleaning before its time
+ */
+
+static void clean_all_now(void)
+{
+	struct dm_log_common *common;
+
+	spin_lock(&logs_lock);
+	list_for_each_entry(common, &logs, list)
+		if (common->cache)
+			dm_log_cache_tend(common->cache, 0);
+	spin_unlock(&logs_lock);
+}
+
+static bool all_at_rest(bool busy_too)
+{
+	const struct dm_log_common *common;
+	bool at_rest = true;
+
+	spin_lock(&logs_lock);
+	list_for_each_entry(common, &logs, list)
+		if (common->cache && !dm_log_cache_at_rest(common->cache, busy_too))
+			at_rest = false;
+	spin_unlock(&logs_lock);
+	return at_rest;
+}
+
+/*
+ * A mirror under a root filesystem is never suspended. What it was last written would
+ * be copied after each reboot: clean it now, and at once whatever is written from now
+ * on. Only counts are looked at, and not for ever: a leg, log device or daemon that
+ * is dead keeps regions dirty, not the machine from going down.
+ */
+VISIBLE_IF_DM_LOG_KUNIT int dm_logs_reboot(struct notifier_block *nb,
+					   unsigned long action, void *unused)
+{
+	unsigned long begin = jiffies;
+	unsigned long clears = begin + msecs_to_jiffies(DM_LOG_CLEAR_WAIT_MS);
+	unsigned long end = begin + msecs_to_jiffies(dm_logs_reboot_wait_ms);
+
+	WRITE_ONCE(dm_log_clean_delay_ms, 0);
+	clean_all_now();
+	while (!all_at_rest(time_before(jiffies, clears)) && time_before(jiffies, end))
+		msleep(REBOOT_NAP_MS);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_notifier = {
+	.notifier_call = dm_logs_reboot,
+	/* As early as md, before whatever has a leg or a log of ours. */
+	.priority = INT_MAX,
+};
+
 /**
- * dm_logs_init() - make the counters' file
+ * dm_logs_init() - the counters' file, and what happens before a reboot
  *
  * A mirror works without the file, so that this does not fail.
  *
@@ -108,6 +173,7 @@ DEFINE_SHOW_ATTRIBUTE(dm_logs);
 void __init dm_logs_init(void)
 {
 	logs_file = debugfs_create_file("dm_log", 0444, NULL, NULL, &dm_logs_fops);
+	register_reboot_notifier(&reboot_notifier);
 }
 
 /**
@@ -117,5 +183,6 @@ void __init dm_logs_init(void)
  */
 void dm_logs_exit(void)
 {
+	unregister_reboot_notifier(&reboot_notifier);
 	debugfs_remove(logs_file);
 }

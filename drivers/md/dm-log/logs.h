@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All logs: their counters in debugfs. See logs.c.
+ * All logs: their counters in debugfs, and reboot. See logs.c.
  */
 
 #ifndef DM_LOG_LOGS_H

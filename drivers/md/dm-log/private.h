@@ -12,6 +12,7 @@
 struct dm_dirty_log;
 struct dm_target;
 struct kernel_param;
+struct notifier_block;
 struct seq_file;
 
 /* Static, except where a test in another file of dm-log calls or stubs it. */
@@ -21,14 +22,18 @@ struct seq_file;
 int dm_log_request_module(const char *suffix);
 void dm_log_run_cleaner(struct dm_dirty_log *log);
 int dm_logs_show(struct seq_file *m, void *unused);
+int dm_logs_reboot(struct notifier_block *nb, unsigned long action, void *unused);
 
-extern unsigned int dm_log_clean_delay_ms;
 extern unsigned int dm_log_max_idle_regions;
 extern unsigned int dm_log_daemon_timeout_s;
 extern unsigned int dm_log_resend_ms;
+extern unsigned int dm_logs_reboot_wait_ms;
 #else
 #define VISIBLE_IF_DM_LOG_KUNIT static
 #endif
+
+/* Module parameters. */
+extern unsigned int dm_log_clean_delay_ms;
 
 void dm_log_raise_event(struct dm_target *ti);
 void dm_log_mirror_uuid(struct dm_target *ti, char *uuid);

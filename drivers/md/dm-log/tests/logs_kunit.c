@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of what concerns all logs: the counters' file.
+ * KUnit tests of what concerns all logs: the counters' file, and what happens
+ * before a reboot. "B" numbers are points of the contract.
+ *
+ * Cleaners run by themselves here, in a thread of their own: static stubs are not
+ * seen there, so that nothing may fail that raises an event.
  */
 
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
+#include <linux/jiffies.h>
+#include <linux/reboot.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
+#include "../cache.h"
 #include "../private.h"
 #include "../store.h"
 #include "fake-dev.h"
@@ -21,6 +30,8 @@
 #define LOG_SECTORS	24
 
 #define ONE_HOUR_MS	(60 * 60 * 1000)
+/* What is given up for hanging, on the slowest of machines. */
+#define HANGS_MS	60000
 
 /* No other log is there, or begins here. */
 #define BEGIN		4711
@@ -29,11 +40,15 @@ struct logs_mirror {
 	struct dm_target ti;
 	struct dm_dirty_log *log;
 	struct dm_log_fake_dev *fake;
+	bool hang;
+	struct completion in_flush;
+	struct completion go_on;
+	struct delayed_work ends_write;
 };
 
 struct logs_test {
 	struct logs_mirror mirrors[2];
-	unsigned int old_delay;
+	unsigned int old[3];
 };
 
 static struct logs_mirror *to_mirror(struct dm_target *ti)
@@ -51,7 +66,27 @@ static struct dm_log_dev *open_fake(struct dm_target *ti, const char *path)
 
 static int flush_legs(struct dm_target *ti)
 {
+	struct logs_mirror *lm = to_mirror(ti);
+
+	if (lm->hang) {
+		complete(&lm->in_flush);
+		wait_for_completion(&lm->go_on);
+	}
 	return 0;
+}
+
+static void ignore_event(struct dm_target *ti)
+{
+}
+
+/* The worker, after the last write to region 1 has ended. */
+static void end_write(struct work_struct *work)
+{
+	struct logs_mirror *lm = container_of(to_delayed_work(work),
+					      struct logs_mirror, ends_write);
+
+	lm->log->type->clear_region(lm->log, 1);
+	lm->log->type->flush(lm->log);
 }
 
 static int logs_test_init(struct kunit *test)
@@ -66,11 +101,18 @@ static int logs_test_init(struct kunit *test)
 		lm->ti.begin = BEGIN + i;
 		lm->ti.len = (sector_t)NR_REGIONS * REGION_SECTORS;
 		lm->fake = dm_log_fake_dev_new(test, LOG_SECTORS, 1);
+		init_completion(&lm->in_flush);
+		init_completion(&lm->go_on);
+		INIT_DELAYED_WORK(&lm->ends_write, end_write);
 	}
-	lt->old_delay = dm_log_clean_delay_ms;
+	lt->old[0] = dm_log_clean_delay_ms;
+	lt->old[1] = dm_log_max_idle_regions;
+	lt->old[2] = dm_logs_reboot_wait_ms;
 	dm_log_clean_delay_ms = ONE_HOUR_MS;
+	dm_log_max_idle_regions = 8192;
 	test->priv = lt;
 	kunit_activate_static_stub(test, dm_log_dev_open, open_fake);
+	kunit_activate_static_stub(test, dm_log_raise_event, ignore_event);
 	return 0;
 }
 
@@ -86,9 +128,14 @@ static void logs_test_exit(struct kunit *test)
 	struct logs_test *lt = test->priv;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(lt->mirrors); i++)
+	for (i = 0; i < ARRAY_SIZE(lt->mirrors); i++) {
+		complete_all(&lt->mirrors[i].go_on);
+		cancel_delayed_work_sync(&lt->mirrors[i].ends_write);
 		destroy_log(&lt->mirrors[i]);
-	dm_log_clean_delay_ms = lt->old_delay;
+	}
+	dm_log_clean_delay_ms = lt->old[0];
+	dm_log_max_idle_regions = lt->old[1];
+	dm_logs_reboot_wait_ms = lt->old[2];
 }
 
 static struct logs_mirror *core_log(struct kunit *test, unsigned int i)
@@ -113,6 +160,14 @@ static struct logs_mirror *disk_log(struct kunit *test, unsigned int i)
 	return lm;
 }
 
+static struct logs_mirror *live_disk_log(struct kunit *test, unsigned int i)
+{
+	struct logs_mirror *lm = disk_log(test, i);
+
+	KUNIT_ASSERT_EQ(test, lm->log->type->resume(lm->log), 0);
+	return lm;
+}
+
 static void suspend_log(struct kunit *test, struct logs_mirror *lm)
 {
 	KUNIT_EXPECT_EQ(test, lm->log->type->presuspend(lm->log), 0);
@@ -125,6 +180,18 @@ static void begin_write(struct kunit *test, struct logs_mirror *lm, u64 region)
 	lm->log->type->mark_region(lm->log, region);
 	KUNIT_EXPECT_EQ(test, lm->log->type->flush(lm->log), 0);
 }
+
+static void write_region(struct kunit *test, struct logs_mirror *lm, u64 region)
+{
+	begin_write(test, lm, region);
+	lm->log->type->clear_region(lm->log, region);
+	KUNIT_EXPECT_EQ(test, lm->log->type->flush(lm->log), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(lm->fake, region));
+}
+
+/*
+ * The file
+ */
 
 /* What the file shows of a mirror: its line from the third word on, or NULL. */
 static const char *line(struct kunit *test, struct logs_mirror *lm)
@@ -216,11 +283,145 @@ static void logs_short_buffer(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, seq_has_overflowed(&m));
 }
 
+/*
+ * Reboot
+ */
+
+static unsigned long ms_since(unsigned long start)
+{
+	return jiffies_to_msecs(jiffies - start);
+}
+
+struct action_case {
+	const char *desc;
+	unsigned long action;
+};
+
+static const struct action_case action_cases[] = {
+	{ "restart", SYS_RESTART },
+	{ "halt", SYS_HALT },
+	{ "power off", SYS_POWER_OFF },
+};
+
+KUNIT_ARRAY_PARAM_DESC(action, action_cases, desc);
+
+/* B52: all that can be clean is clean when it returns. */
+static void logs_reboot_cleans(struct kunit *test)
+{
+	const struct action_case *c = test->param_value;
+	struct logs_mirror *one = live_disk_log(test, 0), *other = live_disk_log(test, 1);
+	unsigned long start;
+
+	dm_logs_reboot_wait_ms = HANGS_MS;
+	write_region(test, one, 1);
+	write_region(test, one, 9999);
+	write_region(test, other, 2);
+	start = jiffies;
+	KUNIT_EXPECT_EQ(test, dm_logs_reboot(NULL, c->action, NULL), NOTIFY_DONE);
+	KUNIT_EXPECT_LT(test, ms_since(start), HANGS_MS);
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(one->fake, 1));
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(one->fake, 9999));
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(other->fake, 2));
+
+	/* What is written after all does not stay dirty, either. */
+	KUNIT_EXPECT_EQ(test, dm_log_clean_delay_ms, 0);
+}
+
+/* B52: the last write has ended, but the worker has still to say so. */
+static void logs_reboot_awaits_clear(struct kunit *test)
+{
+	struct logs_mirror *lm = live_disk_log(test, 0);
+
+	dm_logs_reboot_wait_ms = HANGS_MS;
+	begin_write(test, lm, 1);
+	schedule_delayed_work(&lm->ends_write, msecs_to_jiffies(50));
+	dm_logs_reboot(NULL, SYS_POWER_OFF, NULL);
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(lm->fake, 1));
+}
+
+/* B52: a region in which a write never ends is not waited for. */
+static void logs_reboot_busy(struct kunit *test)
+{
+	struct logs_mirror *lm = live_disk_log(test, 0);
+	unsigned long start = jiffies;
+
+	dm_logs_reboot_wait_ms = HANGS_MS;
+	begin_write(test, lm, 1);
+	dm_logs_reboot(NULL, SYS_POWER_OFF, NULL);
+	KUNIT_EXPECT_LT(test, ms_since(start), HANGS_MS);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(lm->fake, 1));
+}
+
+/* B52: a leg that hangs stops neither the reboot nor the other mirror's cleaning. */
+static void logs_reboot_hung(struct kunit *test)
+{
+	struct logs_mirror *lm = live_disk_log(test, 0), *other = live_disk_log(test, 1);
+	unsigned long start;
+
+	KUNIT_EXPECT_EQ(test, dm_logs_reboot_wait_ms, 5000);
+	dm_logs_reboot_wait_ms = 1000;
+	write_region(test, lm, 1);
+	write_region(test, other, 2);
+	lm->hang = true;
+	start = jiffies;
+	dm_logs_reboot(NULL, SYS_POWER_OFF, NULL);
+	KUNIT_EXPECT_GE(test, ms_since(start), 1000);
+	KUNIT_EXPECT_TRUE(test, try_wait_for_completion(&lm->in_flush));
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(lm->fake, 1));
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(other->fake, 2));
+	lm->hang = false;
+	complete_all(&lm->go_on);
+}
+
+/* B52: nor does a commit that hangs, with a lock of the log held. */
+static void logs_reboot_locked(struct kunit *test)
+{
+	struct logs_mirror *lm = live_disk_log(test, 0);
+	struct dm_log_cache *cache = to_dm_log_cache(lm->log);
+	unsigned long start;
+
+	dm_logs_reboot_wait_ms = 300;
+	write_region(test, lm, 1);
+	mutex_lock(&cache->commit_lock);
+	start = jiffies;
+	dm_logs_reboot(NULL, SYS_POWER_OFF, NULL);
+	KUNIT_EXPECT_GE(test, ms_since(start), 300);
+	KUNIT_EXPECT_NOT_NULL(test, line(test, lm));
+	mutex_unlock(&cache->commit_lock);
+}
+
+/* B52: logs that are not live are left alone and not waited for. */
+static void logs_reboot_not_live(struct kunit *test)
+{
+	struct logs_mirror *lm = live_disk_log(test, 0);
+	unsigned long start;
+	u64 nr_writes;
+
+	/* The suspend cannot write what it has cleaned, and leaves it to the next resume. */
+	write_region(test, lm, 1);
+	lm->fake->fail_writes = UINT_MAX;
+	lm->log->type->presuspend(lm->log);
+	KUNIT_EXPECT_NE(test, lm->log->type->postsuspend(lm->log), 0);
+	disk_log(test, 1);
+	dm_logs_reboot_wait_ms = HANGS_MS;
+	nr_writes = lm->fake->nr_writes;
+	start = jiffies;
+	dm_logs_reboot(NULL, SYS_POWER_OFF, NULL);
+	KUNIT_EXPECT_LT(test, ms_since(start), HANGS_MS);
+	KUNIT_EXPECT_EQ(test, lm->fake->nr_writes, nr_writes);
+}
+
 static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_core_line),
 	KUNIT_CASE(logs_disk_line),
 	KUNIT_CASE(logs_failed_ctr),
 	KUNIT_CASE(logs_short_buffer),
+	KUNIT_CASE_PARAM(logs_reboot_cleans, action_gen_params),
+	KUNIT_CASE(logs_reboot_awaits_clear),
+	KUNIT_CASE(logs_reboot_busy),
+	KUNIT_CASE(logs_reboot_hung),
+	KUNIT_CASE(logs_reboot_locked),
+	KUNIT_CASE(logs_reboot_not_live),
 	{}
 };
 

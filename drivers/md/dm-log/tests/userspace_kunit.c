@@ -13,6 +13,7 @@
 #include <linux/dm-dirty-log.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
+#include <linux/reboot.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
@@ -950,6 +951,26 @@ static void us_suspend_without_daemon(struct kunit *test)
 	fm->daemon.dead = false;
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/* B52: a reboot does not wait for a daemon that is gone. */
+static void us_reboot_without_daemon(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned int old = dm_logs_reboot_wait_ms;
+	unsigned long begin = jiffies;
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	fm->daemon.dead = true;
+	dm_ulog_released(fm->daemon.portid);
+	run_cleaner(fm, 1);
+	dm_logs_reboot_wait_ms = 60 * MSEC_PER_SEC;
+	dm_logs_reboot(NULL, SYS_POWER_OFF, NULL);
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + 60 * HZ));
+	dm_logs_reboot_wait_ms = old;
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
@@ -1920,6 +1941,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_suspended_is_silent),
 	KUNIT_CASE(us_resume_replays),
 	KUNIT_CASE(us_suspend_without_daemon),
+	KUNIT_CASE(us_reboot_without_daemon),
 	KUNIT_CASE(us_in_sync_once_per_pass),
 	KUNIT_CASE(us_in_sync_garbage_write),
 	KUNIT_CASE(us_in_sync_garbage_read),
