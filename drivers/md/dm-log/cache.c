@@ -7,10 +7,7 @@
 #include <linux/delay.h>
 #include <linux/device-mapper.h>
 #include <linux/jiffies.h>
-#include <linux/kstrtox.h>
 #include <linux/minmax.h>
-#include <linux/moduleparam.h>
-#include <linux/string.h>
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
 #include <kunit/static_stub.h>
 #endif
@@ -25,62 +22,8 @@
 /* How soon the cleaner looks again at what it could not finish. */
 #define AGAIN_MS		1000U
 
-#define CLEAN_DELAY_MS_MAX	(60 * 60 * 1000)
-#define IDLE_REGIONS_MAX	INT_MAX
-
 unsigned int dm_log_clean_delay_ms = 5000;
-VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_max_idle_regions = 8192;
-
-/**
- * dm_log_param_set_bounded() - set a module parameter that has an upper limit
- * @val: what was written
- * @kp: the parameter, an unsigned int
- * @max: its highest value
- *
- * Context: process context.
- * Return: 0, or -EINVAL after a message that says what was expected.
- */
-int dm_log_param_set_bounded(const char *val, const struct kernel_param *kp,
-			     unsigned int max)
-{
-	unsigned int value;
-
-	if (kstrtouint(val, 0, &value) || value > max) {
-		DMERR("parameter %s: '%.*s' is not valid: expected 0 to %u",
-		      kp->name, (int)strcspn(val, "\n"), val, max);
-		return -EINVAL;
-	}
-	WRITE_ONCE(*(unsigned int *)kp->arg, value);
-	return 0;
-}
-
-static int set_clean_delay_ms(const char *val, const struct kernel_param *kp)
-{
-	return dm_log_param_set_bounded(val, kp, CLEAN_DELAY_MS_MAX);
-}
-
-static const struct kernel_param_ops clean_delay_ms_ops = {
-	.set = set_clean_delay_ms,
-	.get = param_get_uint,
-};
-module_param_cb(clean_delay_ms, &clean_delay_ms_ops, &dm_log_clean_delay_ms,
-		0644);
-MODULE_PARM_DESC(clean_delay_ms,
-		 "Milliseconds that an idle region stays dirty on disk or at the daemon; 0 cleans at once");
-
-static int set_max_idle_regions(const char *val, const struct kernel_param *kp)
-{
-	return dm_log_param_set_bounded(val, kp, IDLE_REGIONS_MAX);
-}
-
-static const struct kernel_param_ops max_idle_regions_ops = {
-	.set = set_max_idle_regions,
-	.get = param_get_uint,
-};
-module_param_cb(max_idle_regions, &max_idle_regions_ops,
-		&dm_log_max_idle_regions, 0644);
-MODULE_PARM_DESC(max_idle_regions,
-		 "Idle regions of one log that may stay dirty for so long");
+unsigned int dm_log_max_idle_regions = 8192;
 
 static struct workqueue_struct *dm_log_wq;
 

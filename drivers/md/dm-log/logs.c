@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * All logs, in one list: what concerns every log that there is. Their counters are
- * one file in debugfs, and they are clean before an orderly reboot.
+ * one file in debugfs; they are clean before an orderly reboot; and a lower limit does
+ * not wait for timers that were set before.
  *
  * A log is in the list from the end of its constructor to the beginning of its
  * destructor, whether it was resumed or not. The file belongs to the module: no
@@ -15,17 +16,23 @@
 
 #include <linux/debugfs.h>
 #include <linux/delay.h>
+#include <linux/device-mapper.h>
 #include <linux/jiffies.h>
-#include <linux/kdev_t.h>
+#include <linux/kstrtox.h>
 #include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/moduleparam.h>
 #include <linux/reboot.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
 
 #include "cache.h"
 #include "logs.h"
 #include "private.h"
+
+#define DM_MSG_PREFIX "dirty region log"
 
 /* How often a reboot looks whether all logs are at rest. */
 #define REBOOT_NAP_MS		10
@@ -162,6 +169,57 @@ static struct notifier_block reboot_notifier = {
 	/* As early as md, before whatever has a leg or a log of ours. */
 	.priority = INT_MAX,
 };
+
+/*
+ * Module parameters
+ */
+
+/* A lower limit applies at once: timers may be set for an hour. They are set anew then. */
+VISIBLE_IF_DM_LOG_KUNIT int dm_logs_set_param(const char *val,
+					      const struct kernel_param *kp)
+{
+	const struct dm_logs_param *param = kp->arg;
+	unsigned int value, before = *param->value;
+
+	if (kstrtouint(val, 0, &value) || value > param->max) {
+		DMERR("parameter %s: '%.*s' is not valid: expected 0 to %u",
+		      kp->name, (int)strcspn(val, "\n"), val, param->max);
+		return -EINVAL;
+	}
+	WRITE_ONCE(*param->value, value);
+	if (value < before)
+		clean_all_now();
+	return 0;
+}
+
+static int get_param(char *page, const struct kernel_param *kp)
+{
+	const struct dm_logs_param *param = kp->arg;
+
+	return sysfs_emit(page, "%u\n", *param->value);
+}
+
+static const struct kernel_param_ops param_ops = {
+	.set = dm_logs_set_param,
+	.get = get_param,
+};
+
+static struct dm_logs_param clean_delay_ms = { &dm_log_clean_delay_ms, 60 * 60 * 1000 };
+module_param_cb(clean_delay_ms, &param_ops, &clean_delay_ms, 0644);
+MODULE_PARM_DESC(clean_delay_ms,
+		 "Milliseconds that an idle region stays dirty on disk or at the daemon; 0 cleans at once");
+
+static struct dm_logs_param max_idle_regions = { &dm_log_max_idle_regions, INT_MAX };
+module_param_cb(max_idle_regions, &param_ops, &max_idle_regions, 0644);
+MODULE_PARM_DESC(max_idle_regions,
+		 "Idle regions of one log that may stay dirty for so long");
+
+#if IS_ENABLED(CONFIG_DM_LOG_USERSPACE)
+static struct dm_logs_param daemon_timeout_s = { &dm_log_daemon_timeout_s, 24 * 60 * 60 };
+module_param_cb(daemon_timeout_s, &param_ops, &daemon_timeout_s, 0644);
+MODULE_PARM_DESC(daemon_timeout_s,
+		 "Seconds that I/O waits for a log daemon before it fails; 0 waits for ever");
+#endif
 
 /**
  * dm_logs_init() - the counters' file, and what happens before a reboot

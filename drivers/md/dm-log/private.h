@@ -23,21 +23,20 @@ int dm_log_request_module(const char *suffix);
 void dm_log_run_cleaner(struct dm_dirty_log *log);
 int dm_logs_show(struct seq_file *m, void *unused);
 int dm_logs_reboot(struct notifier_block *nb, unsigned long action, void *unused);
+int dm_logs_set_param(const char *val, const struct kernel_param *kp);
 
-extern unsigned int dm_log_max_idle_regions;
-extern unsigned int dm_log_daemon_timeout_s;
 extern unsigned int dm_log_resend_ms;
 extern unsigned int dm_logs_reboot_wait_ms;
 #else
 #define VISIBLE_IF_DM_LOG_KUNIT static
 #endif
 
-/* Module parameters. */
+/* Module parameters, each kept where it counts; logs.c sets them. */
 extern unsigned int dm_log_clean_delay_ms;
+extern unsigned int dm_log_max_idle_regions;
+extern unsigned int dm_log_daemon_timeout_s;
 
 void dm_log_raise_event(struct dm_target *ti);
 void dm_log_mirror_uuid(struct dm_target *ti, char *uuid);
-int dm_log_param_set_bounded(const char *val, const struct kernel_param *kp,
-			     unsigned int max);
 
 #endif /* DM_LOG_PRIVATE_H */

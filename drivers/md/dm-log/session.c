@@ -20,7 +20,6 @@
 #include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
-#include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 
@@ -40,29 +39,13 @@
 /* How often CTR is sent before loading a table fails. */
 #define CTR_TRIES		4
 
-#define DAEMON_TIMEOUT_S_MAX	(24 * 60 * 60)
-
 /*
  * A request that was not answered for so long is sent again (protocol); what can
  * be put off is put off. Only tests are in more of a hurry.
  */
 VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_resend_ms = 15 * MSEC_PER_SEC;
 
-VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_daemon_timeout_s;
-
-static int set_daemon_timeout_s(const char *val, const struct kernel_param *kp)
-{
-	return dm_log_param_set_bounded(val, kp, DAEMON_TIMEOUT_S_MAX);
-}
-
-static const struct kernel_param_ops daemon_timeout_s_ops = {
-	.set = set_daemon_timeout_s,
-	.get = param_get_uint,
-};
-module_param_cb(daemon_timeout_s, &daemon_timeout_s_ops,
-		&dm_log_daemon_timeout_s, 0644);
-MODULE_PARM_DESC(daemon_timeout_s,
-		 "Seconds that I/O waits for a log daemon before it fails; 0 waits for ever");
+unsigned int dm_log_daemon_timeout_s;
 
 /**
  * struct us_try - a request while it is being tried

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of what concerns all logs: the counters' file, and what happens
- * before a reboot. "B" numbers are points of the contract.
+ * KUnit tests of what concerns all logs: the counters' file, what happens before a
+ * reboot, and module parameters. "B" numbers are points of the contract.
  *
  * Cleaners run by themselves here, in a thread of their own: static stubs are not
  * seen there, so that nothing may fail that raises an event.
  */
 
 #include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
 #include <linux/jiffies.h>
+#include <linux/moduleparam.h>
 #include <linux/reboot.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
@@ -20,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "../cache.h"
+#include "../logs.h"
 #include "../private.h"
 #include "../store.h"
 #include "fake-dev.h"
@@ -47,7 +51,9 @@ struct logs_mirror {
 };
 
 struct logs_test {
+	struct kunit *test;
 	struct logs_mirror mirrors[2];
+	unsigned int nr_tends;
 	unsigned int old[3];
 };
 
@@ -75,6 +81,14 @@ static int flush_legs(struct dm_target *ti)
 	return 0;
 }
 
+static void count_tend(struct dm_log_cache *cache, unsigned int delay_ms)
+{
+	struct logs_test *lt = kunit_get_current_test()->priv;
+
+	KUNIT_EXPECT_EQ(lt->test, delay_ms, 0);
+	lt->nr_tends++;
+}
+
 static void ignore_event(struct dm_target *ti)
 {
 }
@@ -95,6 +109,7 @@ static int logs_test_init(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, lt);
+	lt->test = test;
 	for (i = 0; i < ARRAY_SIZE(lt->mirrors); i++) {
 		struct logs_mirror *lm = &lt->mirrors[i];
 
@@ -411,6 +426,67 @@ static void logs_reboot_not_live(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lm->fake->nr_writes, nr_writes);
 }
 
+/*
+ * Parameters
+ */
+
+static int set_clean_delay(const char *val)
+{
+	struct dm_logs_param param = { &dm_log_clean_delay_ms, ONE_HOUR_MS };
+	struct kernel_param kp = { .name = "clean_delay_ms", .arg = &param };
+
+	return dm_logs_set_param(val, &kp);
+}
+
+static void logs_param(struct kunit *test)
+{
+	struct logs_test *lt = test->priv;
+
+	live_disk_log(test, 0);
+	core_log(test, 1);
+	kunit_activate_static_stub(test, dm_log_cache_tend, count_tend);
+	KUNIT_EXPECT_EQ(test, set_clean_delay("3600000\n"), 0);
+	KUNIT_EXPECT_EQ(test, lt->nr_tends, 0);
+	/* Not for the core log, which has nothing to clean. */
+	KUNIT_EXPECT_EQ(test, set_clean_delay("100\n"), 0);
+	KUNIT_EXPECT_EQ(test, dm_log_clean_delay_ms, 100);
+	KUNIT_EXPECT_EQ(test, lt->nr_tends, 1);
+	KUNIT_EXPECT_EQ(test, set_clean_delay("0x80"), 0);
+	KUNIT_EXPECT_EQ(test, set_clean_delay("3600001"), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_clean_delay("-1"), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set_clean_delay(""), -EINVAL);
+	KUNIT_EXPECT_EQ(test, dm_log_clean_delay_ms, 128);
+	KUNIT_EXPECT_EQ(test, lt->nr_tends, 1);
+	kunit_deactivate_static_stub(test, dm_log_cache_tend);
+}
+
+static bool becomes_clean(struct logs_mirror *lm, u64 region)
+{
+	unsigned long start = jiffies;
+
+	while (!dm_log_fake_dev_bit(lm->fake, region)) {
+		if (ms_since(start) > HANGS_MS)
+			return false;
+		msleep(20);
+	}
+	return true;
+}
+
+/* B55: a timer was set for an hour. */
+static void logs_param_pulls_in(struct kunit *test)
+{
+	struct logs_mirror *lm = live_disk_log(test, 0);
+
+	write_region(test, lm, 1);
+	KUNIT_EXPECT_EQ(test, set_clean_delay("10"), 0);
+	KUNIT_EXPECT_TRUE(test, becomes_clean(lm, 1));
+
+	KUNIT_EXPECT_EQ(test, set_clean_delay("3600000"), 0);
+	write_region(test, lm, 2);
+	KUNIT_EXPECT_EQ(test, set_clean_delay("0"), 0);
+	KUNIT_EXPECT_TRUE(test, becomes_clean(lm, 2));
+}
+
 static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_core_line),
 	KUNIT_CASE(logs_disk_line),
@@ -422,6 +498,8 @@ static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_reboot_hung),
 	KUNIT_CASE(logs_reboot_locked),
 	KUNIT_CASE(logs_reboot_not_live),
+	KUNIT_CASE(logs_param),
+	KUNIT_CASE(logs_param_pulls_in),
 	{}
 };
 

@@ -239,6 +239,32 @@ suspended_files()
 	expect "what changed with another table" "" "$(diff <(echo "$before") <(files) || :)"
 }
 
+all_clean()
+{
+	log_all_clean "$log"
+}
+
+# Nothing but the parameter pulls in the timer of an idle mirror. With the pass that the
+# second write begins, the worker has cleared the first one's region, and set the timer.
+delay_lowered()
+{
+	is_ours || skip "stock has no delay"
+	setup
+	dm_create m "$(mirror_table $LEN "disk 3 $log $RS nosync" "$legs")"
+	clean_delay 3600000
+	write_region m 3
+	write_region m 4
+	expect "dirty" "3 4" "$(log_dirty "$log")"
+	clean_delay 10
+	wait_until all_clean || fail "still dirty: $(log_dirty "$log")"
+	clean_delay 3600000
+	write_region m 3
+	write_region m 4
+	expect "dirty" "3 4" "$(log_dirty "$log")"
+	clean_delay 0
+	wait_until all_clean || fail "still dirty: $(log_dirty "$log")"
+}
+
 daemon_counters()
 {
 	local before writer
@@ -283,4 +309,5 @@ run_tests \
 	many_logs	"more than a page of them" \
 	read_while_changing "reading them while logs come and go" \
 	suspended_files	"B48: no file comes or goes while a mirror is suspended" \
+	delay_lowered	"B55: a shorter delay does not wait for the longer one" \
 	daemon_counters	"counters of a userspace log agree with its daemon"
