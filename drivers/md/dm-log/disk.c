@@ -91,25 +91,11 @@ static void report_health(struct disk_log *dl, int error)
 	dl->failing = failing;
 }
 
-/* Try again to read a log that could not be read when the mirror was resumed. */
-static void retry_unreadable(struct disk_log *dl)
-{
-	lockdep_assert_held(&dl->cache.commit_lock);
-
-	if (dl->store.state == DM_LOG_STORE_UNREADABLE &&
-	    !dm_log_store_retry(&dl->store))
-		DMINFO("disk: log device %s can be read again and is in use",
-		       dl->dev->name);
-}
-
 static int disk_commit(struct dm_log_cache *cache, bool all)
 {
 	struct disk_log *dl = cache_to_disk_log(cache);
 	int r;
 
-	/* A suspend: somebody else may read it next. Otherwise disk_tend() does it. */
-	if (all && !READ_ONCE(cache->common.live))
-		retry_unreadable(dl);
 	/* A block that is written tells all that the map knows of its regions. */
 	r = dm_log_store_commit(&dl->store);
 	if (r)
@@ -117,19 +103,26 @@ static int disk_commit(struct dm_log_cache *cache, bool all)
 	return r;
 }
 
+/*
+ * Try again to read a log that could not be read when the mirror was resumed. Without the
+ * lock, for which the worker may wait: reading may take as long as the device pleases, and
+ * nobody else uses the buffers meanwhile, since a commit fails before it comes to them.
+ */
 static unsigned int disk_tend(struct dm_log_cache *cache)
 {
 	struct disk_log *dl = cache_to_disk_log(cache);
 
-	if (READ_ONCE(dl->store.state) != DM_LOG_STORE_UNREADABLE)
+	if (READ_ONCE(dl->store.state) != DM_LOG_STORE_UNREADABLE || READ_ONCE(cache->gated))
 		return 0;
+	if (dm_log_store_probe(&dl->store))
+		return RETRY_MS;
 
 	mutex_lock(&cache->commit_lock);
-	if (!cache->gated)
-		retry_unreadable(dl);
+	if (!dm_log_store_reopen(&dl->store))
+		DMINFO("disk: log device %s can be read again and is in use",
+		       dl->dev->name);
 	mutex_unlock(&cache->commit_lock);
-
-	return READ_ONCE(dl->store.state) == DM_LOG_STORE_UNREADABLE ? RETRY_MS : 0;
+	return 0;
 }
 
 static bool disk_may_clean(struct dm_log_cache *cache)
@@ -250,7 +243,11 @@ static int disk_presuspend(struct dm_dirty_log *log)
 
 static int disk_postsuspend(struct dm_dirty_log *log)
 {
-	return dm_log_cache_close(to_dm_log_cache(log));
+	struct dm_log_cache *cache = to_dm_log_cache(log);
+
+	/* Somebody else may read it next. */
+	disk_tend(cache);
+	return dm_log_cache_close(cache);
 }
 
 /*

@@ -575,23 +575,30 @@ int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load)
 }
 
 /**
- * dm_log_store_retry() - try again to read a log that was unreadable
+ * dm_log_store_probe() - can a log be read again?
  * @store: in state DM_LOG_STORE_UNREADABLE
  *
- * The map has been without a stable copy since the resume. Once the device can
- * be read again it may be written, and then gets all that the map says.
+ * Context: process context, may sleep; by one thread, beside commits, which fail.
+ * Return: 0, to be followed by dm_log_store_reopen(), or the device's error.
+ */
+int dm_log_store_probe(struct dm_log_store *store)
+{
+	return read_ends(store);
+}
+
+/**
+ * dm_log_store_reopen() - use a log that can be read again
+ * @store: in state DM_LOG_STORE_UNREADABLE, and probed
+ *
+ * The map has been without a stable copy since the resume. Now the device may be written,
+ * and gets all that the map says.
  *
  * Context: process context, may sleep; serialised by the caller.
  * Return: 0, -EPROTONOSUPPORT, or the device's error.
  */
-int dm_log_store_retry(struct dm_log_store *store)
+int dm_log_store_reopen(struct dm_log_store *store)
 {
 	u64 valid;
-	int r;
-
-	r = read_ends(store);
-	if (r)
-		return r;
 
 	if (parse_header(store, &valid) == HEADER_FOREIGN) {
 		store->state = DM_LOG_STORE_FOREIGN;

@@ -35,6 +35,7 @@ struct test_mirror {
 	unsigned int fail_leg_flushes;
 	unsigned int nr_events;
 	unsigned int nr_kicks;
+	unsigned int nr_locked;
 	const char *uuid;
 	void (*in_leg_flush)(struct test_mirror *tm);
 	unsigned int old_delay;
@@ -77,7 +78,7 @@ static void count_event(struct dm_target *ti)
 
 static void count_kick(struct dm_log_cache *cache, unsigned int delay_ms)
 {
-	if (cache->live)
+	if (cache->common.live)
 		to_mirror(cache->ti)->nr_kicks++;
 }
 
@@ -1151,6 +1152,35 @@ static void disk_unreadable_holds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 0);
 }
 
+/* B51: no read of a device that takes its time is waited for by the worker. */
+static void worker_in_read(struct dm_log_fake_dev *fake, bool write)
+{
+	struct test_mirror *tm = fake->private;
+
+	if (write)
+		return;
+	tm->nr_locked += mutex_is_locked(&to_dm_log_cache(tm->log)->commit_lock);
+	mark(tm, 0);
+	KUNIT_EXPECT_NE(tm->test, flush(tm), 0);
+}
+
+static void disk_unreadable_unlocked(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	put_clean_log(tm);
+	create_log(tm, NULL);
+	tm->fake->fail_reads = 5;
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+	tm->fake->private = tm;
+	tm->fake->before_io = worker_in_read;
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, tm->nr_locked, 0);
+	tm->fake->before_io = NULL;
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5));
+}
+
 /* ... nor if it could be read, but has not been written; */
 static void disk_unwritable_holds(struct kunit *test)
 {
@@ -1321,6 +1351,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_readable_again),
 	KUNIT_CASE(disk_unreadable_marks),
 	KUNIT_CASE(disk_unreadable_holds),
+	KUNIT_CASE(disk_unreadable_unlocked),
 	KUNIT_CASE(disk_awaits_recovery),
 	KUNIT_CASE(disk_unwritable_holds),
 	KUNIT_CASE(disk_unreadable_suspend),

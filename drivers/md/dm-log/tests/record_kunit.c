@@ -404,7 +404,8 @@ static void record_unreadable(struct kunit *test)
 	open_log(test, "mirror-2", REGION_SECTORS);
 	log->fake->fail_reads = 3;
 	KUNIT_EXPECT_EQ(test, dm_log_store_resume(&log->store, DM_LOG_LOAD), -EIO);
-	KUNIT_EXPECT_EQ(test, dm_log_store_retry(&log->store), 0);
+	KUNIT_EXPECT_EQ(test, dm_log_store_probe(&log->store), 0);
+	KUNIT_EXPECT_EQ(test, dm_log_store_reopen(&log->store), 0);
 	KUNIT_EXPECT_EQ(test, use_log(test, "mirror-2"), 0);
 	KUNIT_EXPECT_EQ(test, resume_log(test, DM_LOG_ALL_CLEAN), NR_REGIONS);
 	KUNIT_EXPECT_EQ(test, use_log(test, "mirror-2"), NR_REGIONS);
