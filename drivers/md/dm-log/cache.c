@@ -4,7 +4,6 @@
  * cache.h for its rules, threads and locks.
  */
 
-#include <linux/delay.h>
 #include <linux/device-mapper.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -35,7 +34,7 @@ static int commit_locked(struct dm_log_cache *cache, bool all)
 	u64 start = 0;
 	int r;
 
-	if (cache->gated)
+	if (cache->gated || (all && cache->read_only))
 		return 0;
 
 	if (trace_dm_log_commit_enabled())
@@ -81,42 +80,57 @@ static int flush_legs(struct dm_log_cache *cache)
 	return cache->log->flush_callback_fn(cache->ti);
 }
 
+/* It is not known what the legs have lost, and no later flush will tell. */
+static void fail_legs(struct dm_log_cache *cache, int error)
+{
+	bool known = !dm_regions_may_clean(&cache->common.regions);
+
+	dm_regions_legs_failed(&cache->common.regions);
+	if (known)
+		return;
+	DMWARN_LIMIT("%s: cannot flush the legs (error %d): %s dirty until suspend, resume",
+		     cache->type, error, cache->name);
+	dm_log_raise_event(cache->ti);
+}
+
+/* Could the cleaner make a region clean? */
+static bool may_clean(struct dm_log_cache *cache)
+{
+	return !cache->read_only && dm_regions_may_clean(&cache->common.regions);
+}
+
 /*
- * Flush the legs and clean the regions that this allows; the caller commits. By the
- * cleaner, and while that is stopped by a suspend.
- * @all: also regions that were cleared only a moment ago.
+ * Clean what the last flush of the legs allows, and flush them for the next time: a
+ * failure that came before it has been reported by then. By the cleaner, and while that
+ * is stopped by a suspend; the caller commits.
+ * @all: flush, and then clean, regions too that were cleared only a moment ago.
  * @defer: rather let other commits take the cleaned regions along.
- *
- * If the legs cannot be flushed it is not known whether the idle regions are the
- * same on all of them: they stay dirty, and the next attempt will tell.
  */
 static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
 {
 	struct dm_log_stats *stats = &cache->common.stats;
 	struct dm_regions *rg = &cache->common.regions;
-	u64 nr_idle, nr_cleaned = 0;
+	u64 nr_idle = dm_regions_nr_idle(rg), nr_cleaned = 0;
 	int r = 0;
-
-	if (!cache->ops->may_clean(cache))
-		return;
 
 	/* What was cleaned in the last run and not committed since. */
 	dm_regions_pend_stale(rg);
-	if (all)
-		dm_regions_forget_recent(rg);
-	nr_idle = dm_regions_nr_idle(rg);
-	if (nr_idle)
-		r = flush_legs(cache);
-	if (r) {
-		if (!cache->legs_failed)
-			DMWARN_LIMIT("%s: cannot flush the legs (error %d): %s stays dirty",
-				     cache->type, r, cache->name);
-	} else {
+	if (!may_clean(cache))
+		return;
+
+	if (!all && cache->flushed)
 		nr_cleaned = dm_regions_clean(rg, defer);
+	cache->flushed = false;
+	dm_regions_forget_recent(rg);
+	if (dm_regions_nr_idle(rg)) {
+		r = flush_legs(cache);
+		if (r)
+			fail_legs(cache, r);
+		else if (all)
+			nr_cleaned = dm_regions_clean(rg, defer);
+		else
+			cache->flushed = true;
 	}
-	if (!all)
-		dm_regions_forget_recent(rg);
-	WRITE_ONCE(cache->legs_failed, r != 0);
 
 	if (nr_cleaned) {
 		dm_log_count(&stats->cleanings, 1);
@@ -148,27 +162,25 @@ static bool in_a_hurry(struct dm_log_cache *cache)
 /* The cleaner's next run; called by the worker in every pass, so it is cheap. */
 static void schedule_cleaner(struct dm_log_cache *cache)
 {
-	unsigned int delay_ms = READ_ONCE(dm_log_clean_delay_ms);
-	bool failed = READ_ONCE(cache->legs_failed);
-
-	if (!READ_ONCE(cache->common.live) || !cache->ops->may_clean(cache))
+	if (!READ_ONCE(cache->common.live) || !may_clean(cache))
 		return;
 
-	if (in_a_hurry(cache) && !failed) {
-		if (!READ_ONCE(cache->hurry)) {
-			WRITE_ONCE(cache->hurry, true);
-			dm_log_cache_tend(cache, 0);
-		}
-	} else if (!delayed_work_pending(&cache->cleaner)) {
-		queue_delayed_work(dm_log_wq, &cache->cleaner,
-				   msecs_to_jiffies(max(delay_ms, failed ? AGAIN_MS : 0)));
+	if (!in_a_hurry(cache)) {
+		if (!delayed_work_pending(&cache->cleaner))
+			queue_delayed_work(dm_log_wq, &cache->cleaner,
+					   msecs_to_jiffies(READ_ONCE(dm_log_clean_delay_ms)));
+	} else if (!READ_ONCE(cache->hurry)) {
+		WRITE_ONCE(cache->hurry, true);
+		dm_log_cache_tend(cache, 0);
 	}
 }
 
 /* Is there something that only the cleaner, or a suspend, does? */
 static bool has_work(struct dm_log_cache *cache)
 {
-	return (dm_regions_nr_idle(&cache->common.regions) && cache->ops->may_clean(cache)) ||
+	struct dm_regions *rg = &cache->common.regions;
+
+	return (dm_regions_nr_idle(rg) && may_clean(cache)) || dm_regions_has_stale(rg) ||
 	       cache->ops->has_more(cache);
 }
 
@@ -251,7 +263,7 @@ void dm_log_cache_opened(struct dm_log_cache *cache)
 {
 	lockdep_assert_held(&cache->commit_lock);
 
-	cache->legs_failed = false;
+	cache->flushed = false;
 	cache->hurry = false;
 	cache->resumed = true;
 	cache->gated = false;
@@ -302,8 +314,7 @@ void dm_log_cache_tend(struct dm_log_cache *cache, unsigned int delay_ms)
  */
 bool dm_log_cache_at_rest(struct dm_log_cache *cache, bool busy_too)
 {
-	if (!READ_ONCE(cache->common.live) || READ_ONCE(cache->unusable) ||
-	    READ_ONCE(cache->legs_failed))
+	if (!READ_ONCE(cache->common.live) || READ_ONCE(cache->unusable))
 		return true;
 	if (busy_too && dm_regions_nr_dirty(&cache->common.regions))
 		return false;
@@ -325,20 +336,6 @@ void dm_log_cache_stop(struct dm_log_cache *cache)
 	cancel_delayed_work_sync(&cache->cleaner);
 }
 
-/*
- * All I/O has ended, but the worker may not have cleared all regions yet. Give
- * it a moment: what it clears later stays dirty in the stable copy and will be
- * copied. Regions that failed are never cleared, so there must be an end.
- */
-static void wait_for_clears(struct dm_log_cache *cache)
-{
-	unsigned long end = jiffies + msecs_to_jiffies(DM_LOG_CLEAR_WAIT_MS);
-
-	while (dm_regions_nr_dirty(&cache->common.regions) &&
-	       time_before(jiffies, end))
-		usleep_range(500, 1000);
-}
-
 /**
  * dm_log_cache_close() - commit and clean a last time, and close the gate
  * @cache: the cache, stopped; also one that was never opened
@@ -350,7 +347,7 @@ int dm_log_cache_close(struct dm_log_cache *cache)
 {
 	int r;
 
-	wait_for_clears(cache);
+	dm_log_wait_for_clears(&cache->common);
 
 	/* One that was never opened must not call the mirror back. */
 	if (!cache->gated)
@@ -365,28 +362,63 @@ int dm_log_cache_close(struct dm_log_cache *cache)
 	return r;
 }
 
+/* A mirror that was told of an error does not tell us of any leg's any more. */
+static void spoil(struct dm_log_cache *cache, int error)
+{
+	if (READ_ONCE(cache->common.regions.spoiled))
+		return;
+	dm_regions_spoil(&cache->common.regions);
+	DMWARN("%s: a mark on %s is not durable (error %d): all dirty until a new table",
+	       cache->type, cache->name, error);
+}
+
 /**
  * dm_log_cache_flush() - the flush operation: make all marks durable
  * @cache: the cache
+ * @force: also if nothing seems to be uncommitted
  *
- * Costs nothing if no region needs it.
+ * Costs nothing if no region needs it. An error is about a mark that was made since the
+ * last time that there was none; others are the cleaner's to mend. (A daemon may have
+ * lost marks that are older.)
  *
  * Context: the worker.
  * Return: 0, or a negative errno if a mark may not be durable.
  */
-int dm_log_cache_flush(struct dm_log_cache *cache)
+int dm_log_cache_flush(struct dm_log_cache *cache, bool force)
 {
-	struct dm_log_stats *stats = &cache->common.stats;
-	struct dm_regions *rg = &cache->common.regions;
+	struct dm_log_common *common = &cache->common;
+	struct dm_regions *rg = &common->regions;
+	bool old_marks = rg->by_region;
+	int r = 0;
 
-	dm_log_count(&stats->flushes, 1);
+	dm_log_count(&common->stats.flushes, 1);
+	common->let_go = DM_REGIONS_NONE;
+	common->refusing = false;
 
 	if (dm_regions_nr_idle(rg))
 		schedule_cleaner(cache);
-	if (dm_regions_uncommitted(rg))
-		return dm_log_cache_commit(cache, false);
-	dm_log_count(&stats->free_flushes, 1);
-	return 0;
+	if (!force && !dm_regions_uncommitted(rg)) {
+		dm_log_count(&common->stats.free_flushes, 1);
+	} else if (common->marked || old_marks || !cache->read_only) {
+		r = dm_log_cache_commit(cache, false);
+		/* A mirror never forgets an error: one that passes shall not count. */
+		if (r && common->marked && !old_marks)
+			r = dm_log_cache_commit(cache, false);
+	}
+	if (!r) {
+		common->marked = false;
+	} else if (!common->marked && !old_marks) {
+		r = 0;
+		if (!delayed_work_pending(&cache->cleaner))
+			dm_log_cache_tend(cache, AGAIN_MS);
+	}
+	if (unlikely(common->refused)) {
+		common->refused = false;
+		r = r ?: -EIO;
+	}
+	if (unlikely(r))
+		spoil(cache, r);
+	return r;
 }
 
 /**

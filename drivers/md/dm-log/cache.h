@@ -38,9 +38,6 @@
 
 struct dm_log_cache;
 
-/* How long to wait for the worker to clear what has completed. */
-#define DM_LOG_CLEAR_WAIT_MS	500
-
 /**
  * struct dm_log_cache_ops - what kind of stable copy there is
  * @commit: Make the stable copy as dirty as the map, durably; and with @all also
@@ -51,14 +48,12 @@ struct dm_log_cache;
  * @tend: Optional. Called by the cleaner before it does anything, without locks.
  *	Return: 0, or the milliseconds after which to come back because the
  *	stable copy cannot be used now.
- * @may_clean: May regions become clean in the stable copy? Any context.
  * @has_more: Is there something that only a further run of the cleaner, or a
  *	flush, would bring to the stable copy? Any context.
  */
 struct dm_log_cache_ops {
 	int (*commit)(struct dm_log_cache *cache, bool all);
 	unsigned int (*tend)(struct dm_log_cache *cache);
-	bool (*may_clean)(struct dm_log_cache *cache);
 	bool (*has_more)(struct dm_log_cache *cache);
 };
 
@@ -69,13 +64,14 @@ struct dm_log_cache_ops {
  * @ops: the kind of stable copy
  * @type: the log type's name, for messages
  * @name: which stable copy, for messages
+ * @read_only: it cannot be written
  * @log: the log, for the flush callback
  * @ti: the target, for the flush callback and events
  *
  * @commit_lock: see above
  * @cleaner: cleans in the background
  * @hurry: the cleaner was told not to wait; written by worker and cleaner
- * @legs_failed: the last flush of the legs failed; written by whoever cleans
+ * @flushed: the last run of the cleaner has flushed the legs; written by whoever cleans
  * @unusable: the stable copy could not be used when the cleaner looked; written by it
  *
  * @gated: the stable copy is not ours: suspended, or never resumed; under
@@ -87,13 +83,14 @@ struct dm_log_cache {
 	const struct dm_log_cache_ops *ops;
 	const char *type;
 	const char *name;
+	bool read_only;
 	struct dm_dirty_log *log;
 	struct dm_target *ti;
 
 	struct mutex commit_lock;	/* the stable copy */
 	struct delayed_work cleaner;
 	bool hurry;
-	bool legs_failed;
+	bool flushed;
 	bool unusable;
 
 	bool gated;
@@ -124,7 +121,7 @@ bool dm_log_cache_at_rest(struct dm_log_cache *cache, bool busy_too);
 void dm_log_cache_stop(struct dm_log_cache *cache);
 int dm_log_cache_close(struct dm_log_cache *cache);
 
-int dm_log_cache_flush(struct dm_log_cache *cache);
+int dm_log_cache_flush(struct dm_log_cache *cache, bool force);
 int dm_log_cache_commit(struct dm_log_cache *cache, bool all);
 
 int dm_log_cache_module_init(void);

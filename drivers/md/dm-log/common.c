@@ -5,12 +5,17 @@
  */
 
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/device-mapper.h>
+#include <linux/jiffies.h>
 
 #include "common.h"
+#include "private.h"
 #include "trace.h"
 
 #define DM_MSG_PREFIX "dirty region log"
+
+unsigned int dm_log_clear_wait_ms = 500;
 
 /**
  * dm_log_common_name() - say whose log it is
@@ -27,7 +32,8 @@ void dm_log_common_name(struct dm_log_common *common, struct dm_target *ti,
 	struct mapped_device *md = ti->table ? dm_table_get_md(ti->table) : NULL;
 
 	common->type = type;
-	common->begin = ti->begin;
+	common->ti = ti;
+	common->let_go = DM_REGIONS_NONE;
 	if (md)
 		common->stats.dev = disk_devt(dm_disk(md));
 }
@@ -67,6 +73,24 @@ int dm_log_common_init(struct dm_log_common *common, const char *type,
 void dm_log_common_exit(struct dm_log_common *common)
 {
 	dm_regions_exit(&common->regions);
+}
+
+/**
+ * dm_log_wait_for_clears() - let the worker clear what has completed
+ * @common: what is being suspended
+ *
+ * All I/O has ended, but the worker may not have cleared all regions yet. Give it a
+ * moment: what it clears later is copied. Regions that failed are never cleared, so
+ * there must be an end.
+ *
+ * Context: ioctl, may sleep.
+ */
+void dm_log_wait_for_clears(struct dm_log_common *common)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(dm_log_clear_wait_ms);
+
+	while (dm_regions_nr_dirty(&common->regions) && time_before(jiffies, end))
+		usleep_range(500, 1000);
 }
 
 static struct dm_regions *log_regions(struct dm_dirty_log *log)
@@ -116,9 +140,24 @@ int dm_log_is_clean(struct dm_dirty_log *log, region_t region)
  */
 int dm_log_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 {
-	if (dm_regions_in_sync(log_regions(log), region))
+	struct dm_log_common *common = log->context;
+
+	if (dm_regions_in_sync(&common->regions, region))
 		return 1;
-	return can_block ? 0 : -EWOULDBLOCK;
+	if (!can_block)
+		return -EWOULDBLOCK;
+	if (unlikely(common->refusing)) {
+		common->refused = true;
+		return 1;
+	}
+	/*
+	 * A write that could not wait: to all legs. dm-region-hash asks once more, for what
+	 * it keeps in mind, which reads go by, too.
+	 */
+	if (likely(region != common->let_go) || region == DM_REGIONS_NONE)
+		return 0;
+	common->let_go = DM_REGIONS_NONE;
+	return 1;
 }
 
 /**
@@ -131,6 +170,7 @@ void dm_log_mark_region(struct dm_dirty_log *log, region_t region)
 	struct dm_log_common *common = log->context;
 
 	trace_dm_log_mark_region(common->stats.dev, region);
+	common->marked = true;
 	dm_regions_mark(&common->regions, region);
 }
 
@@ -176,9 +216,15 @@ void dm_log_set_region_sync(struct dm_dirty_log *log, region_t region,
 			    int in_sync)
 {
 	struct dm_log_common *common = log->context;
+	bool known = !dm_regions_may_clean(&common->regions);
 
 	trace_dm_log_set_region_sync(common->stats.dev, region, in_sync);
-	dm_regions_set_sync(&common->regions, region, in_sync);
+	if (!dm_regions_set_sync(&common->regions, region, in_sync))
+		DMWARN_LIMIT("%s: region %llu of %u:%u could not be recovered (resume to try)",
+			     common->type, (u64)region, MAJOR(common->stats.dev),
+			     MINOR(common->stats.dev));
+	if (!known && !dm_regions_may_clean(&common->regions))
+		dm_log_raise_event(common->ti);
 }
 
 /**
@@ -186,13 +232,22 @@ void dm_log_set_region_sync(struct dm_dirty_log *log, region_t region,
  * @log: a core or disk log
  * @region: any number
  *
- * There is no other node: it is this one that is going to recover the region.
+ * There is no other node: it is this one that is going to recover the region. While it is
+ * being suspended it does not, and the suspend waits for the write: it goes to all legs,
+ * and the region stays out of sync.
  *
  * Return: 1 if a write should wait for that, otherwise 0.
  */
 int dm_log_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 {
-	return dm_regions_awaits_recovery(log_regions(log), region);
+	struct dm_log_common *common = log->context;
+
+	if (!dm_regions_awaits_recovery(&common->regions, region))
+		return 0;
+	if (READ_ONCE(common->live))
+		return 1;
+	common->let_go = region;
+	return 0;
 }
 
 /**

@@ -25,8 +25,14 @@ struct dm_target;
  * @stats: what is counted, and whose log this is
  *
  * @type: the log type's name
- * @begin: the sector at which the target begins
+ * @ti: the target
  * @live: between resume and presuspend; written by the ioctl thread
+ * @marked: a region was marked since flush() last found all marks durable; the worker
+ *	only, as the next three
+ * @let_go: the region of a write of this pass that cannot wait for its recovery, or
+ *	DM_REGIONS_NONE
+ * @refusing: such writes must not be issued: the stable copy may call the region clean
+ * @refused: there is one in this pass, so that flush() fails
  * @cache: that of a log which has a stable copy, which it lies in; or NULL
  * @list: all logs, see logs.c
  */
@@ -36,8 +42,12 @@ struct dm_log_common {
 	struct dm_log_stats stats;
 
 	const char *type;
-	u64 begin;
+	struct dm_target *ti;
 	bool live;
+	bool marked;
+	u64 let_go;
+	bool refusing;
+	bool refused;
 	struct dm_log_cache *cache;
 	struct list_head list;
 };
@@ -47,6 +57,7 @@ void dm_log_common_name(struct dm_log_common *common, struct dm_target *ti,
 int dm_log_common_init(struct dm_log_common *common, const char *type,
 		       bool durable);
 void dm_log_common_exit(struct dm_log_common *common);
+void dm_log_wait_for_clears(struct dm_log_common *common);
 
 uint32_t dm_log_get_region_size(struct dm_dirty_log *log);
 int dm_log_is_clean(struct dm_dirty_log *log, region_t region);

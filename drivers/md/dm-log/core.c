@@ -57,7 +57,12 @@ static int core_presuspend(struct dm_dirty_log *log)
 	struct dm_log_common *common = log->context;
 
 	WRITE_ONCE(common->live, false);
-	dm_regions_await_nothing(&common->regions);
+	return 0;
+}
+
+static int core_postsuspend(struct dm_dirty_log *log)
+{
+	dm_log_wait_for_clears(log->context);
 	return 0;
 }
 
@@ -65,7 +70,7 @@ static int core_resume(struct dm_dirty_log *log)
 {
 	struct dm_log_common *common = log->context;
 
-	dm_regions_restart_resync(&common->regions);
+	dm_regions_restart(&common->regions);
 	trace_dm_log_resume(common->stats.dev, "core", common->args.nr_regions,
 			    dm_regions_nr_nosync(&common->regions), 0);
 	WRITE_ONCE(common->live, true);
@@ -74,6 +79,9 @@ static int core_resume(struct dm_dirty_log *log)
 
 static int core_flush(struct dm_dirty_log *log)
 {
+	struct dm_log_common *common = log->context;
+
+	common->let_go = DM_REGIONS_NONE;
 	return 0;
 }
 
@@ -104,6 +112,7 @@ struct dm_dirty_log_type dm_log_core_type = {
 	.ctr = core_ctr,
 	.dtr = core_dtr,
 	.presuspend = core_presuspend,
+	.postsuspend = core_postsuspend,
 	.resume = core_resume,
 	.get_region_size = dm_log_get_region_size,
 	.is_clean = dm_log_is_clean,

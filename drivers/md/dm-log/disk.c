@@ -38,14 +38,12 @@
  * @dev: the log device
  * @store: the stable copy on it; under the cache's commit_lock
  * @failing: an event was raised for the current trouble; under commit_lock
- * @refusing: the writes of this pass must not be issued; the worker only
  */
 struct disk_log {
 	struct dm_log_cache cache;
 	struct dm_log_dev *dev;
 	struct dm_log_store store;
 	bool failing;
-	bool refusing;
 };
 
 static struct disk_log *cache_to_disk_log(struct dm_log_cache *cache)
@@ -125,24 +123,15 @@ static unsigned int disk_tend(struct dm_log_cache *cache)
 	return 0;
 }
 
-static bool disk_may_clean(struct dm_log_cache *cache)
-{
-	return !cache_to_disk_log(cache)->dev->read_only;
-}
-
 static bool disk_has_more(struct dm_log_cache *cache)
 {
-	struct dm_regions *rg = &cache->common.regions;
-
-	return dm_regions_has_stale(rg) ||
-	       (dm_regions_uncommitted(rg) &&
-		READ_ONCE(cache_to_disk_log(cache)->store.state) == DM_LOG_STORE_OPEN);
+	return !cache->read_only && dm_regions_uncommitted(&cache->common.regions) &&
+	       READ_ONCE(cache_to_disk_log(cache)->store.state) == DM_LOG_STORE_OPEN;
 }
 
 static const struct dm_log_cache_ops disk_cache_ops = {
 	.commit = disk_commit,
 	.tend = disk_tend,
-	.may_clean = disk_may_clean,
 	.has_more = disk_has_more,
 };
 
@@ -198,6 +187,7 @@ static int disk_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 		goto bad;
 	}
 	dl->cache.name = dl->dev->name;
+	dl->cache.read_only = dl->dev->read_only;
 
 	r = check_size(dl);
 	if (r)
@@ -236,7 +226,6 @@ static void disk_dtr(struct dm_dirty_log *log)
 
 static int disk_presuspend(struct dm_dirty_log *log)
 {
-	dm_regions_await_nothing(&to_disk_log(log)->cache.common.regions);
 	dm_log_cache_stop(to_dm_log_cache(log));
 	return 0;
 }
@@ -276,9 +265,9 @@ static int disk_resume(struct dm_dirty_log *log)
 	int r;
 
 	mutex_lock(&dl->cache.commit_lock);
-	dm_regions_restart_resync(&dl->cache.common.regions);
 	dm_log_mirror_uuid(dl->cache.ti, dl->store.owner.uuid);
 	r = dm_log_store_resume(&dl->store, how_to_load(dl));
+	dm_regions_restart(&dl->cache.common.regions);
 	report_health(dl, r);
 	dm_log_cache_opened(&dl->cache);
 	mutex_unlock(&dl->cache.commit_lock);
@@ -300,46 +289,24 @@ static int disk_resume(struct dm_dirty_log *log)
  * A suspend cannot wait for that. A write that it waits for is taken for one to a
  * region in sync, which needs a mark, and the flush that follows fails: with
  * handle_errors the mirror gives it back.
- *
- * Another write waits because its region is to be recovered first, see
- * dm_regions_awaits_recovery().
  */
 static int disk_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 {
 	struct disk_log *dl = to_disk_log(log);
+	struct dm_log_common *common = &dl->cache.common;
 
-	if (unlikely(dm_log_is_remote_recovering(log, region)))
-		return 1;
 	if (likely(dm_log_store_knows(&dl->store)) ||
-	    dm_regions_in_sync(&dl->cache.common.regions, region))
-		return 0;
-	if (READ_ONCE(dl->cache.common.live))
+	    dm_regions_in_sync(&common->regions, region))
+		return dm_log_is_remote_recovering(log, region);
+	if (READ_ONCE(common->live))
 		return 1;
-	dl->refusing = true;
+	common->refusing = true;
 	return 0;
-}
-
-static int disk_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
-{
-	struct disk_log *dl = to_disk_log(log);
-
-	/* As dm_log_in_sync(), and as quick. */
-	if (dm_regions_in_sync(&dl->cache.common.regions, region))
-		return 1;
-	return can_block ? dl->refusing : -EWOULDBLOCK;
 }
 
 static int disk_flush(struct dm_dirty_log *log)
 {
-	struct disk_log *dl = to_disk_log(log);
-	int r;
-
-	r = dm_log_cache_flush(&dl->cache);
-	if (unlikely(dl->refusing)) {
-		dl->refusing = false;
-		r = r ?: -EIO;
-	}
-	return r;
+	return dm_log_cache_flush(to_dm_log_cache(log), false);
 }
 
 static char health(const struct disk_log *dl)
@@ -382,7 +349,7 @@ struct dm_dirty_log_type dm_log_disk_type = {
 	.resume = disk_resume,
 	.get_region_size = dm_log_get_region_size,
 	.is_clean = dm_log_is_clean,
-	.in_sync = disk_in_sync,
+	.in_sync = dm_log_in_sync,
 	.flush = disk_flush,
 	.mark_region = dm_log_mark_region,
 	.clear_region = dm_log_clear_region,

@@ -81,7 +81,7 @@ static void show_log(struct seq_file *m, const struct dm_log_common *common)
 	const struct dm_regions *rg = &common->regions;
 
 	seq_printf(m, "%u:%u %llu %s live=%u regions=%llu region_sectors=%u",
-		   MAJOR(stats->dev), MINOR(stats->dev), common->begin, common->type,
+		   MAJOR(stats->dev), MINOR(stats->dev), (u64)common->ti->begin, common->type,
 		   READ_ONCE(common->live), common->args.nr_regions,
 		   common->args.region_sectors);
 	seq_printf(m, " out_of_sync=%lu dirty=%lu idle=%lu", dm_regions_nr_nosync(rg),
@@ -154,7 +154,7 @@ VISIBLE_IF_DM_LOG_KUNIT int dm_logs_reboot(struct notifier_block *nb,
 					   unsigned long action, void *unused)
 {
 	unsigned long begin = jiffies;
-	unsigned long clears = begin + msecs_to_jiffies(DM_LOG_CLEAR_WAIT_MS);
+	unsigned long clears = begin + msecs_to_jiffies(dm_log_clear_wait_ms);
 	unsigned long end = begin + msecs_to_jiffies(dm_logs_reboot_wait_ms);
 
 	WRITE_ONCE(dm_log_clean_delay_ms, 0);

@@ -36,6 +36,9 @@ extern unsigned int dm_log_clean_delay_ms;
 extern unsigned int dm_log_max_idle_regions;
 extern unsigned int dm_log_daemon_timeout_s;
 
+/* How long to wait for the worker to clear what has completed. Tests are in a hurry. */
+extern unsigned int dm_log_clear_wait_ms;
+
 void dm_log_raise_event(struct dm_target *ti);
 void dm_log_mirror_uuid(struct dm_target *ti, char *uuid);
 

@@ -207,6 +207,9 @@ static unsigned int clean_chunk(struct dm_regions *rg, unsigned long chunk, bool
 	unsigned int nr = 0;
 
 	raw_spin_lock(&rg->lock);
+	/* A failure may have been reported since the legs were flushed. */
+	if (!dm_regions_may_clean(rg))
+		goto out;
 	for (w = first_word(chunk); w < end; w++) {
 		unsigned long idle = rg->marked[w] & ~rg->second[w];
 		unsigned long clean = idle & ~rg->recent[w % RECENT_WORDS];
@@ -227,6 +230,7 @@ static unsigned int clean_chunk(struct dm_regions *rg, unsigned long chunk, bool
 		__set_bit(chunk, rg->stale);
 	else if (nr)
 		dm_regions_pend_locked(rg, chunk);
+out:
 	raw_spin_unlock(&rg->lock);
 	return nr;
 }
@@ -249,8 +253,8 @@ static unsigned long next_chunk(struct dm_regions *rg, const unsigned long *bitm
  * @defer: the mirror is busy, so do not commit only to make regions clean: a commit
  *	for another reason takes them along, or dm_regions_pend_stale() sees to it
  *
- * Every idle region that has not been written since dm_regions_forget_recent(). The
- * legs have been flushed since.
+ * Every idle region that has not been written since dm_regions_forget_recent(), unless a
+ * leg has failed. The legs have been flushed since.
  *
  * Context: any thread, may sleep.
  * Return: the number of regions cleaned.

@@ -9,22 +9,34 @@
  *							pend
  * clear		(2)	  IDLE,	    -	      -		worker
  *				    recent (3)
- * set_sync 1: recovered IDLE,	  -	    -	      -		worker
- *			  recent (3)
- * set_sync 1: given up	DIRTY	  -	    -	      -		worker
- * set_sync 0		-	  NOSYNC    NOSYNC    NOSYNC,	worker
+ * set_sync 1 (4):
+ *   recovered		IDLE,	  -	    recent    IDLE,	worker
+ *			  recent (3)		        recent
+ *   given up (5)	-	  NOSYNC    NOSYNC    NOSYNC,	worker
  *							pend
- * recovered (4)	IDLE,	  -	    recent    IDLE,	worker
- *			  recent		        recent
- * clean: not recent,	-	  -	    CLEAN,    -		cleaner,
- *   legs flushed			      pend (5)		suspend
+ * set_sync 0 (6)	-	  NOSYNC    NOSYNC    NOSYNC,	worker
+ *							pend
+ * legs failed (6)	-	  -	    -	      -		cleaner, suspend
+ * clean (7)		-	  -	    CLEAN,    -		cleaner, suspend
+ *					      pend (8)
  * load			CLEAN or NOSYNC, as the stable copy says	resume
  * load, merge		NOSYNC	  NOSYNC    NOSYNC    CLEAN or	resume
  *							NOSYNC
+ * restart (9)		-	  NOSYNC    NOSYNC    -		resume
  *
- * (1) by_region: pend, too	(2) of the region being recovered: so it is "recovered"
- * (3) not durable: CLEAN	(4) that the stable copy chose, not the map
- * (5) or stale, if the mirror is busy
+ * (1) by_region: pend, too	(2) of the region being recovered: it is "recovered" now
+ * (3) not durable: CLEAN	(4) of the region being recovered; of others: nothing
+ * (5) legs become FAILED; the search begins once more at its end
+ * (6) legs become FAILED
+ * (7) not recent, the legs flushed since, and legs not FAILED, nor the log spoiled
+ * (8) or stale, if the mirror is busy
+ * (9) not by_region. Legs become BACK or GOOD.
+ *
+ * Why nothing that may differ becomes clean. A region becomes CLEAN when it is loaded, if
+ * the stable copy was durable; or by "clean": then its last write ended before a flush of
+ * the legs began, which was good, as was all else since the resume. A mark comes before
+ * the next write, and makes it DIRTY. A failure that is not reported to the log, no log
+ * can know.
  */
 
 #include <linux/bitmap.h>
@@ -243,44 +255,25 @@ void dm_regions_clear(struct dm_regions *rg, u64 region)
 	raw_spin_unlock(&rg->lock);
 }
 
-/* With the last region in sync the mirror forgets that a leg has failed. */
-static void forget_failure(struct dm_regions *rg)
-{
-	if (rg->nr_nosync)
-		return;
-	rg->leg_failed = false;
-	dm_regions_await_nothing(rg);
-}
-
 static void lose_sync(struct dm_regions *rg, unsigned long region)
 {
 	enum dm_region_state old = dm_regions_state(rg, region);
 
-	rg->leg_failed = true;
-	dm_regions_await_nothing(rg);
+	WRITE_ONCE(rg->legs, DM_LEGS_FAILED);
 	if (old == DM_REGION_CLEAN)
 		dm_regions_pend_locked(rg, region / DM_REGIONS_PER_CHUNK);
 	set_state(rg, region, old, DM_REGION_NOSYNC);
 }
 
-static void gain_sync(struct dm_regions *rg, unsigned long region, bool recovered)
+static void gain_sync(struct dm_regions *rg, unsigned long region)
 {
-	if (dm_regions_state(rg, region) != DM_REGION_NOSYNC)
-		return;
+	enum dm_region_state old = dm_regions_state(rg, region);
 
-	/*
-	 * Without a clear the region was not recovered, only given up (the
-	 * mirror does so when it does not handle errors): readable, but to be
-	 * copied after the next start.
-	 */
-	if (recovered) {
-		set_idle(rg, region, DM_REGION_NOSYNC);
-	} else {
-		set_state(rg, region, DM_REGION_NOSYNC, DM_REGION_DIRTY);
-		/* The leg still fails: no write shall wait for one copy after another. */
-		dm_regions_await_nothing(rg);
-	}
-	forget_failure(rg);
+	rg->progress = true;
+	if (old != DM_REGION_DIRTY)
+		set_idle(rg, region, old);
+	if (!rg->nr_nosync && rg->legs == DM_LEGS_BACK)
+		WRITE_ONCE(rg->legs, DM_LEGS_GOOD);
 }
 
 /**
@@ -289,26 +282,36 @@ static void gain_sync(struct dm_regions *rg, unsigned long region, bool recovere
  * @region: its number; ignored with a warning if out of range
  * @in_sync: whether the legs agree now
  *
+ * A mirror that does not handle errors calls a region in sync whose recovery has failed,
+ * too. It has not cleared it, then: it is out of sync, and will be recovered once more
+ * if others can be.
+ *
  * Context: the worker; does not sleep.
+ * Return: false if a recovery was given up like that.
  */
-void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
+bool dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
 {
-	bool recovered = false;
+	bool offered = region == rg->recovering, recovered = offered && rg->recovered;
 
 	if (!region_exists(rg, region))
-		return;
-
-	if (region == rg->recovering) {
-		recovered = rg->recovered;
+		return true;
+	if (offered)
 		rg->recovering = DM_REGIONS_NONE;
-	}
+	if (in_sync && !offered)
+		return true;
 
 	raw_spin_lock(&rg->lock);
-	if (in_sync)
-		gain_sync(rg, region, recovered);
+	if (in_sync && recovered)
+		gain_sync(rg, region);
 	else
 		lose_sync(rg, region);
 	raw_spin_unlock(&rg->lock);
+
+	if (!in_sync || recovered)
+		return true;
+	rg->given_up = true;
+	rg->again = true;
+	return false;
 }
 
 /**
@@ -324,17 +327,11 @@ void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
  */
 void dm_regions_recovered(struct dm_regions *rg, u64 region)
 {
-	enum dm_region_state old;
-
 	if (!region_exists(rg, region))
 		return;
 
 	raw_spin_lock(&rg->lock);
-	old = dm_regions_state(rg, region);
-	if (old != DM_REGION_DIRTY)
-		set_idle(rg, region, old);
-	if (old == DM_REGION_NOSYNC)
-		forget_failure(rg);
+	gain_sync(rg, region);
 	raw_spin_unlock(&rg->lock);
 }
 
@@ -356,16 +353,21 @@ static bool is_recoverable(const struct dm_regions *rg, u64 region)
  * do_writes()): with handle_errors it holds it until the next suspend. Held, it is
  * pending in the region, and a recovery of that waits for it.
  *
+ * And if it believes itself in sync it writes to one leg only, and when that leg fails
+ * takes the other, which never got that write, for as good.
+ *
  * A write to a region under recovery waits for that and then goes on. So after a resume
- * with a failed leg, writes wait until it is the turn of their region, which is at once.
- * If the leg still fails, there is no such turn, and the mirror has its way.
+ * that leaves such regions (%DM_LEGS_BACK), writes wait until it is the turn of their
+ * region, which is at once. If a leg still fails, there is no such turn, and the mirror
+ * has its way. A suspend stops recovery and then waits for the writes: from presuspend
+ * on the caller does not ask.
  *
  * Context: the worker; does not sleep.
  * Return: true if so; the region is then the next one to be recovered.
  */
 bool dm_regions_awaits_recovery(struct dm_regions *rg, u64 region)
 {
-	if (likely(!READ_ONCE(rg->recover_first)) || !is_recoverable(rg, region))
+	if (likely(READ_ONCE(rg->legs) != DM_LEGS_BACK) || !is_recoverable(rg, region))
 		return false;
 	if (!is_recoverable(rg, rg->wanted))
 		rg->wanted = region;
@@ -402,14 +404,28 @@ u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
 }
 
 /**
+ * dm_regions_offer() - a region is going to be recovered
+ * @rg: the map
+ * @region: its number, which may come from who keeps the stable copy
+ *
+ * Context: the worker; does not sleep.
+ */
+void dm_regions_offer(struct dm_regions *rg, u64 region)
+{
+	rg->recovering = region;
+	rg->recovered = false;
+}
+
+/**
  * dm_regions_next_resync() - choose the next region to recover
  * @rg: the map
  * @region: set on success only
  *
- * Goes once through the map: a region that fails behind the cursor is offered
- * again after dm_regions_restart_resync() only, so that a dead leg does not make
- * recovery spin. A region that a write waits for has precedence. The mirror recovers
- * one region at a time.
+ * Goes once through the map: a region that fails behind the cursor is offered again
+ * after a resume only, so that a dead leg does not make recovery spin. But if the
+ * mirror does not handle errors, nobody is going to see to it; so then once more, if
+ * the legs have done something since. A region that a write waits for has precedence.
+ * The mirror recovers one region at a time.
  *
  * Context: the worker, may sleep.
  * Return: true if there is one, which counts as recovering from now on.
@@ -421,35 +437,127 @@ bool dm_regions_next_resync(struct dm_regions *rg, u64 *region)
 	if (rg->recovering != DM_REGIONS_NONE)
 		return false;
 
-	if (READ_ONCE(rg->recover_first) && is_recoverable(rg, rg->wanted)) {
+	if (READ_ONCE(rg->legs) == DM_LEGS_BACK && is_recoverable(rg, rg->wanted)) {
 		next = rg->wanted;
 		rg->wanted = DM_REGIONS_NONE;
 	} else {
 		next = dm_regions_next_nosync(rg, rg->cursor);
+		if (next >= rg->nr_regions && rg->again && rg->progress) {
+			rg->again = false;
+			rg->progress = false;
+			next = dm_regions_next_nosync(rg, 0);
+		}
 		rg->cursor = next < rg->nr_regions ? next + 1 : next;
 	}
 	if (next >= rg->nr_regions)
 		return false;
 
-	rg->recovering = next;
-	rg->recovered = false;
+	dm_regions_offer(rg, next);
 	*region = next;
 	return true;
 }
 
 /**
- * dm_regions_restart_resync() - offer every region that is out of sync again
+ * dm_regions_legs_failed() - a flush of the legs has failed
  * @rg: the map
+ *
+ * Context: any thread.
+ */
+void dm_regions_legs_failed(struct dm_regions *rg)
+{
+	raw_spin_lock(&rg->lock);
+	WRITE_ONCE(rg->legs, DM_LEGS_FAILED);
+	raw_spin_unlock(&rg->lock);
+}
+
+/**
+ * dm_regions_spoil() - the mirror is going to be told that a mark is not durable
+ * @rg: the map
+ *
+ * Context: any thread, before the mirror is told.
+ */
+void dm_regions_spoil(struct dm_regions *rg)
+{
+	raw_spin_lock(&rg->lock);
+	WRITE_ONCE(rg->spoiled, true);
+	raw_spin_unlock(&rg->lock);
+}
+
+/* What was not clean when the mirror was suspended may differ. */
+static void drop_marked(struct dm_regions *rg)
+{
+	unsigned long w, nr_words = BITS_TO_LONGS(rg->nr_regions);
+
+	for (w = 0; w < nr_words && (rg->nr_dirty || rg->nr_idle); w++) {
+		unsigned long marked, dirty;
+
+		raw_spin_lock(&rg->lock);
+		marked = rg->marked[w];
+		dirty = marked & rg->second[w];
+		WRITE_ONCE(rg->marked[w], 0);
+		WRITE_ONCE(rg->second[w], rg->second[w] & ~dirty);
+		WRITE_ONCE(rg->nr_nosync, rg->nr_nosync + hweight_long(marked));
+		WRITE_ONCE(rg->nr_dirty, rg->nr_dirty - hweight_long(dirty));
+		WRITE_ONCE(rg->nr_idle, rg->nr_idle - hweight_long(marked & ~dirty));
+		raw_spin_unlock(&rg->lock);
+		cond_resched();
+	}
+}
+
+/**
+ * dm_regions_restart() - offer every region that is out of sync again
+ * @rg: the map, loaded if it is
+ *
+ * A region that was written to and not cleared since may differ, though no failure was
+ * reported: dm-region-hash does not clear what was in flight when an application's
+ * flush failed. One that is idle may, if a leg has failed.
+ *
+ * Writes do not wait in a first copy, unless a leg failed in it and the mirror handles
+ * errors.
  *
  * Context: a resume, while no region is recovering.
  */
-void dm_regions_restart_resync(struct dm_regions *rg)
+void dm_regions_restart(struct dm_regions *rg)
 {
+	bool suspect = rg->legs != DM_LEGS_GOOD || rg->spoiled;
+
+	if (!rg->by_region)
+		drop_marked(rg);
+
 	rg->cursor = 0;
 	rg->recovering = DM_REGIONS_NONE;
 	rg->wanted = DM_REGIONS_NONE;
+	rg->again = false;
+	rg->progress = false;
 
 	raw_spin_lock(&rg->lock);
-	WRITE_ONCE(rg->recover_first, rg->leg_failed && rg->nr_nosync);
+	/* What a daemon holds for us stays, as long as the log does. */
+	if (!rg->by_region || rg->legs != DM_LEGS_FAILED)
+		WRITE_ONCE(rg->legs, rg->nr_nosync &&
+			   (READ_ONCE(rg->believed) || (suspect && !rg->given_up)) ?
+			   DM_LEGS_BACK : DM_LEGS_GOOD);
 	raw_spin_unlock(&rg->lock);
+}
+
+/**
+ * dm_regions_sync_count() - how many regions are in sync
+ * @rg: the map
+ *
+ * With the last one the mirror forgets which legs have failed, and reads from them
+ * again. If one may have lost what was in its cache, that must not be before the next
+ * resume: so, with a stable copy, one is missing until then.
+ *
+ * Context: any.
+ * Return: a count that was right at some moment during the call.
+ */
+u64 dm_regions_sync_count(struct dm_regions *rg)
+{
+	u64 nr = rg->nr_regions - READ_ONCE(rg->nr_nosync);
+
+	if (nr < rg->nr_regions)
+		return nr;
+	if (rg->durable && !dm_regions_may_clean(rg))
+		return nr - 1;
+	WRITE_ONCE(rg->believed, true);
+	return nr;
 }

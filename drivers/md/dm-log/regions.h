@@ -24,7 +24,7 @@
  *
  * any context		dm_regions_state(), _in_sync(), _is_clean(),
  *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
- *			_uncommitted()
+ *			_may_clean(), _uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
  *			_next_resync(), _recovered(), _awaits_recovery()
  * one thread at a time	everything else; beside the worker
@@ -69,6 +69,21 @@ enum dm_region_state {
 };
 
 /**
+ * enum dm_regions_legs - what is known of the legs, all regions together
+ * @DM_LEGS_GOOD: nothing has failed since the last resume
+ * @DM_LEGS_FAILED: a write, a copy or a flush has failed: a leg may have lost what was
+ *	in its cache, and a good flush after that proves nothing. Until the next resume
+ *	nothing becomes CLEAN.
+ * @DM_LEGS_BACK: resumed after that, and regions out of sync are left, see
+ *	dm_regions_awaits_recovery()
+ */
+enum dm_regions_legs {
+	DM_LEGS_GOOD,
+	DM_LEGS_FAILED,
+	DM_LEGS_BACK,
+};
+
+/**
  * struct dm_regions - the region map
  * @nr_regions: number of regions, at least 1
  * @nr_chunks: number of chunks, the last one perhaps partly used
@@ -91,17 +106,22 @@ enum dm_region_state {
  * @pending: chunks that have to be committed before any write
  * @stale: chunks in which regions became clean, and that were not committed since
  * @idle: chunks that may have an IDLE region
- * @leg_failed: a write or a recovery has failed since all regions were in sync
- * @recover_first: writes wait until their region has been recovered, see
- *	dm_regions_awaits_recovery(). A suspend clears it without the lock.
+ * @legs: see enum dm_regions_legs
+ * @spoiled: the mirror was told that a mark is not durable: from then on it reports no
+ *	failure of a leg any more (dm-raid1.c, do_failures()), until its table goes. So
+ *	nothing becomes CLEAN for as long, either.
+ * @given_up: a recovery was given up, so the mirror does not handle errors
  * @recent: regions that became idle since dm_regions_forget_recent(), a region's bit
  *	being its number modulo the size
  *
  * @cursor: where the search for regions to recover goes on
  * @recovering: the region being recovered, or DM_REGIONS_NONE
  * @recovered: it was cleared since it was offered
+ * @again: search once more: a recovery was given up since the search began
+ * @progress: a region was recovered since then, too
  * @wanted: the region that a write waits for, or DM_REGIONS_NONE. The search is the
  *	worker's, or a resume's while there is none.
+ * @believed: somebody was told that all regions are in sync; never reset
  */
 struct dm_regions {
 	unsigned long nr_regions;
@@ -120,14 +140,18 @@ struct dm_regions {
 	unsigned long *pending;
 	unsigned long *stale;
 	unsigned long *idle;
-	bool leg_failed;
-	bool recover_first;
+	enum dm_regions_legs legs;
+	bool spoiled;
+	bool given_up;
 	DECLARE_BITMAP(recent, DM_REGIONS_RECENT);
 
 	u64 cursor;
 	u64 recovering;
 	bool recovered;
+	bool again;
+	bool progress;
 	u64 wanted;
+	bool believed;
 };
 
 unsigned long *dm_regions_alloc_bitmap(u64 nr);
@@ -138,12 +162,16 @@ void dm_regions_exit(struct dm_regions *rg);
 
 void dm_regions_mark(struct dm_regions *rg, u64 region);
 void dm_regions_clear(struct dm_regions *rg, u64 region);
-void dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
+bool dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
+void dm_regions_offer(struct dm_regions *rg, u64 region);
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region);
 void dm_regions_recovered(struct dm_regions *rg, u64 region);
 u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from);
-void dm_regions_restart_resync(struct dm_regions *rg);
 bool dm_regions_awaits_recovery(struct dm_regions *rg, u64 region);
+void dm_regions_legs_failed(struct dm_regions *rg);
+void dm_regions_spoil(struct dm_regions *rg);
+void dm_regions_restart(struct dm_regions *rg);
+u64 dm_regions_sync_count(struct dm_regions *rg);
 
 /* regions-stable.c */
 void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state);
@@ -263,28 +291,28 @@ static __always_inline bool dm_regions_is_clean(const struct dm_regions *rg, u64
 }
 
 /**
- * dm_regions_await_nothing() - let no further write wait for recovery
+ * dm_regions_may_clean() - could an idle region become clean?
  * @rg: the map
  *
- * A suspend ends recovery, and then waits for the writes.
- *
  * Context: any.
+ * Return: false if a leg has failed since the resume, or may have without our knowledge.
  */
-static inline void dm_regions_await_nothing(struct dm_regions *rg)
+static inline bool dm_regions_may_clean(const struct dm_regions *rg)
 {
-	WRITE_ONCE(rg->recover_first, false);
+	return READ_ONCE(rg->legs) != DM_LEGS_FAILED && !READ_ONCE(rg->spoiled);
 }
 
 /**
- * dm_regions_sync_count() - how many regions are in sync
+ * dm_regions_is_recovered() - has this region been recovered?
  * @rg: the map
+ * @region: any number
  *
- * Context: any.
- * Return: a count that was right at some moment during the call.
+ * Context: the worker.
+ * Return: true if it was offered last, and cleared since.
  */
-static inline u64 dm_regions_sync_count(const struct dm_regions *rg)
+static inline bool dm_regions_is_recovered(const struct dm_regions *rg, u64 region)
 {
-	return rg->nr_regions - READ_ONCE(rg->nr_nosync);
+	return region == rg->recovering && rg->recovered;
 }
 
 /**

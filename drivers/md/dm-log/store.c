@@ -448,7 +448,7 @@ static void load_chunk(struct dm_log_store *store, unsigned long chunk,
 	changed = limit_bits(bits, (u64)chunk * DM_REGIONS_PER_CHUNK,
 			     min_t(u64, valid, rg->nr_regions), nr);
 	changed |= dm_regions_load(rg, chunk, bits, merge);
-	if (changed && !store->dev->read_only)
+	if (changed)
 		dm_regions_pend(rg, chunk);
 }
 
@@ -520,8 +520,7 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
 	/* A new log. */
 	dm_regions_fill(store->regions, load == DM_LOG_ALL_CLEAN ?
 			DM_REGION_CLEAN : DM_REGION_NOSYNC);
-	if (!store->dev->read_only)
-		dm_regions_pend_all(store->regions);
+	dm_regions_pend_all(store->regions);
 	return 0;
 }
 
@@ -606,8 +605,6 @@ int dm_log_store_reopen(struct dm_log_store *store)
 	}
 
 	store->state = DM_LOG_STORE_OPEN;
-	if (store->dev->read_only)
-		return 0;
 	dm_regions_pend_all(store->regions);
-	return commit_with_header(store);
+	return store->dev->read_only ? 0 : commit_with_header(store);
 }

@@ -12,6 +12,7 @@
 #include <linux/log2.h>
 #include <linux/sched.h>
 
+#include "private.h"
 #include "trace.h"
 #include "userspace.h"
 
@@ -109,7 +110,7 @@ static void note_sync(struct us_log *us, u64 region, bool in_sync, int generatio
 	}
 	/* A write of ours had failed, and another node has recovered it. */
 	if (dm_regions_state(rg, region) == DM_REGION_NOSYNC)
-		dm_regions_set_sync(rg, region, true);
+		dm_regions_recovered(rg, region);
 }
 
 /* The daemon has counted as many regions in sync as there are; the worker only. */
@@ -141,7 +142,7 @@ static int in_sync_unknown(struct us_log *us, u64 region)
 	us->unanswered = true;
 	if (us->write_region != region)
 		return 0;
-	us->gave_up = true;
+	us->cache.common.refused = true;
 	return 1;
 }
 
@@ -329,7 +330,7 @@ int us_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 		return 0;
 
 	if (need_not_ask(us)) {
-		us->gave_up = true;
+		us->cache.common.refused = true;
 		return 0;
 	}
 	r = ask_remote_recovering(us, region, &recovering);
@@ -337,7 +338,7 @@ int us_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 		if (!us_given_up(us))
 			return 1;
 		us->unanswered = true;
-		us->gave_up = true;
+		us->cache.common.refused = true;
 		return 0;
 	}
 	if (recovering) {
@@ -424,6 +425,7 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 		return r;
 
 	/* The mirror asks next whether it is in sync. */
+	dm_regions_offer(&us->cache.common.regions, work);
 	note_sync(us, work, false, 0);
 	answer = dm_log_answers_get(&us->answers, work);
 	if (answer)
@@ -434,26 +436,14 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 }
 
 /**
- * us_clear_region() - the clear_region operation
- * @log: the log
- * @region: its number
- */
-void us_clear_region(struct dm_dirty_log *log, region_t region)
-{
-	struct us_log *us = to_us_log(log);
-
-	dm_log_clear_region(log, region);
-	us->cleared_region = region;
-}
-
-/**
  * us_set_region_sync() - the set_region_sync operation
  * @log: the log
  * @region: its number
  * @in_sync: whether the legs agree now
  *
  * If the daemon cannot be told that they do, the region will be recovered again. If
- * it cannot be told that they do not, it will be before any other mark.
+ * it cannot be told that they do not, it will be before any other mark. A recovery that
+ * was given up is one that has failed, see dm_regions_set_sync().
  *
  * Context: the worker.
  */
@@ -465,12 +455,9 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 	struct {
 		__u64 region;
 		__s64 in_sync;
-	} news = { .region = region, .in_sync = in_sync ? 1 : 0 };
-	/*
-	 * The mirror clears what it has recovered. Without a clear, recovery has
-	 * failed and the mirror does not care: readable, but not clean.
-	 */
-	bool recovered = in_sync && us->cleared_region == region;
+	} news = { .region = region };
+	bool recovered = in_sync && dm_regions_is_recovered(rg, region);
+	bool known = !dm_regions_may_clean(rg);
 	int generation = atomic_read(&us->generation);
 	int r;
 
@@ -481,35 +468,36 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 	}
 
 	trace_dm_log_set_region_sync(us->cache.common.stats.dev, region, in_sync);
-	us->cleared_region = US_NO_REGION;
+	news.in_sync = recovered;
 	answer = dm_log_answers_get(&us->answers, region);
 	if (answer)
-		answer->known = DM_LOG_SYNC_KNOWN | (in_sync ? DM_LOG_IN_SYNC : 0);
-	if (!in_sync) {
+		answer->known = DM_LOG_SYNC_KNOWN | (recovered ? DM_LOG_IN_SYNC : 0);
+	if (!recovered) {
 		note_sync(us, region, false, 0);
 		/* Its mark is never cleared: it stays dirty until recovered. */
 		if (dm_regions_state(rg, region) != DM_REGION_CLEAN)
 			dm_regions_set_sync(rg, region, false);
+		dm_regions_legs_failed(rg);
+		if (!known)
+			dm_log_raise_event(us->cache.ti);
 	}
 
 	r = us_request(us, DM_ULOG_SET_REGION_SYNC, &news, sizeof(news), NULL, 0,
 		       US_WAIT_LIMITED);
-	if (r && !in_sync)
+	if (r && !recovered)
 		/* To be told before anything else. */
 		WRITE_ONCE(us->nosync_owed, true);
 	if (r) {
 		DMWARN_LIMIT("userspace: log %s: cannot tell that region %llu is %s (error %d)",
 			     us->client.uuid, (u64)region,
-			     in_sync ? "recovered, it will be again" : "out of sync", r);
+			     recovered ? "recovered, it will be again" : "out of sync", r);
 		return;
 	}
 
 	if (recovered) {
 		/* To be cleared after the next flush of the legs. */
 		set_bit(region, us->maybe);
-		dm_regions_recovered(rg, region);
-	}
-	/* If that was all, a region that had failed counts as written to. */
-	if (in_sync)
+		dm_regions_set_sync(rg, region, true);
 		note_sync(us, region, true, generation);
+	}
 }

@@ -239,15 +239,9 @@ static unsigned int us_tend(struct dm_log_cache *cache)
 	return 2 * MSEC_PER_SEC;
 }
 
-static bool us_may_clean(struct dm_log_cache *cache)
-{
-	return true;
-}
-
 static const struct dm_log_cache_ops us_cache_ops = {
 	.commit = us_commit,
 	.tend = us_tend,
-	.may_clean = us_may_clean,
 	.has_more = us_has_more,
 };
 
@@ -294,7 +288,6 @@ static int us_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	dm_log_cache_init(&us->cache, "userspace", &us_cache_ops, log, ti);
 	us_session_init(us);
 	us->write_region = US_NO_REGION;
-	us->cleared_region = US_NO_REGION;
 
 	r = parse_us_args(us, ti, argc, argv, &options);
 	if (r)
@@ -383,7 +376,7 @@ static int us_resume(struct dm_dirty_log *log)
 	dm_ulog_no_hurry(&us->client);
 	mutex_lock(&us->cache.commit_lock);
 
-	dm_regions_restart_resync(&us->cache.common.regions);
+	dm_regions_restart(&us->cache.common.regions);
 	us->sync_count_until = 0;
 	us_forget_answers(us);
 	/* Whether the daemon has kept marks over the suspend is its secret. */
@@ -422,22 +415,14 @@ static int us_resume(struct dm_dirty_log *log)
 static int us_flush(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
-	int r = 0;
+	int r;
 
 	dm_log_answers_new_pass(&us->answers);
 	us->write_region = US_NO_REGION;
 	us->unanswered = false;
 
-	if (READ_ONCE(us->stale) || READ_ONCE(us->replay) ||
-	    READ_ONCE(us->nosync_owed))
-		r = dm_log_cache_commit(&us->cache, false);
-	if (!r)
-		r = dm_log_cache_flush(&us->cache);
-
-	if (us->gave_up) {
-		us->gave_up = false;
-		r = r ?: -EIO;
-	}
+	r = dm_log_cache_flush(&us->cache, READ_ONCE(us->stale) || READ_ONCE(us->replay) ||
+			       READ_ONCE(us->nosync_owed));
 	/* The mirror may hold writes back now: somebody should look. */
 	if (r && !us->flush_failed)
 		dm_log_raise_event(us->cache.ti);
@@ -488,7 +473,7 @@ struct dm_dirty_log_type dm_log_userspace_type = {
 	.in_sync = us_in_sync,
 	.flush = us_flush,
 	.mark_region = dm_log_mark_region,
-	.clear_region = us_clear_region,
+	.clear_region = dm_log_clear_region,
 	.get_resync_work = us_get_resync_work,
 	.set_region_sync = us_set_region_sync,
 	.get_sync_count = us_get_sync_count,

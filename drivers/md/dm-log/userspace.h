@@ -79,9 +79,6 @@ enum us_wait {
  * @answers: of this pass
  * @busy: regions that another node recovers, and until when to believe it
  * @write_region: the region of the write that the worker is sorting
- * @cleared_region: the region that was cleared last
- * @gave_up: a write was sorted without an answer of the daemon: it must not be
- *	issued
  * @unanswered: somebody gave up waiting in this pass
  * @flush_failed: the last flush failed
  * @hint: regions below are in sync, says the daemon
@@ -130,8 +127,6 @@ struct us_log {
 		bool used;
 	} busy[US_NR_BUSY];
 	u64 write_region;
-	u64 cleared_region;
-	bool gave_up;
 	bool unanswered;
 	bool flush_failed;
 	u64 hint;
@@ -173,7 +168,6 @@ int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block);
 int us_is_remote_recovering(struct dm_dirty_log *log, region_t region);
 region_t us_get_sync_count(struct dm_dirty_log *log);
 int us_get_resync_work(struct dm_dirty_log *log, region_t *region);
-void us_clear_region(struct dm_dirty_log *log, region_t region);
 void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync);
 
 /* marks.c */

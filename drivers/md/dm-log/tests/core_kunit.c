@@ -4,9 +4,12 @@
  * contract A3, and B3, B9, B15 and B28.
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
@@ -15,6 +18,7 @@
 #include <linux/string.h>
 
 #include "../common.h"
+#include "../private.h"
 #include "../types.h"
 
 #define REGION_SECTORS	1024
@@ -33,6 +37,16 @@ static int in_sync_now(struct dm_dirty_log *log, region_t region)
 static void destroy_log(void *log)
 {
 	dm_dirty_log_destroy(log);
+}
+
+static void ignore_event(struct dm_target *ti)
+{
+}
+
+static int core_test_init(struct kunit *test)
+{
+	kunit_activate_static_stub(test, dm_log_raise_event, ignore_event);
+	return 0;
 }
 
 static struct dm_dirty_log *try_new_core(struct kunit *test, sector_t len,
@@ -81,6 +95,13 @@ static void recovered(struct dm_dirty_log *log, region_t region)
 {
 	log->type->clear_region(log, region);
 	log->type->set_region_sync(log, region, 1);
+}
+
+/* The same, of a region that the log would not have chosen. */
+static void put_in_sync(struct dm_dirty_log *log, region_t region)
+{
+	dm_regions_offer(&((struct dm_log_common *)log->context)->regions, region);
+	recovered(log, region);
 }
 
 struct ctr_case {
@@ -252,9 +273,9 @@ static void core_resync_skips(struct kunit *test)
 	struct dm_dirty_log *log = new_core(test, 10, NULL);
 	region_t region = 99;
 
-	log->type->set_region_sync(log, 0, 1);
-	log->type->set_region_sync(log, 2, 1);
-	log->type->set_region_sync(log, 3, 1);
+	put_in_sync(log, 0);
+	put_in_sync(log, 2);
+	put_in_sync(log, 3);
 	log->type->resume(log);
 	KUNIT_EXPECT_EQ(test, next_resync(log), 1);
 	KUNIT_EXPECT_EQ(test, next_resync(log), -1);
@@ -264,7 +285,7 @@ static void core_resync_skips(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, next_resync(log), 5);
 
 	for (region = 1; region < 10; region++)
-		recovered(log, region);
+		put_in_sync(log, region);
 	/* Nothing to do leaves the caller's number alone. */
 	region = 99;
 	KUNIT_EXPECT_EQ(test, log->type->get_resync_work(log, &region), 0);
@@ -282,7 +303,7 @@ static void core_failed_region_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, next_resync(log), 1);
 	recovered(log, 1);
 	log->type->set_region_sync(log, 1, 0);		/* a write to it failed */
-	log->type->set_region_sync(log, 3, 1);
+	put_in_sync(log, 3);
 	log->type->set_region_sync(log, 3, 0);		/* ahead of the cursor */
 	KUNIT_EXPECT_EQ(test, next_resync(log), 2);
 	recovered(log, 2);
@@ -321,7 +342,7 @@ static void core_count_cannot_drift(struct kunit *test)
 
 	log->type->resume(log);
 	for (i = 0; i < 2; i++) {
-		log->type->set_region_sync(log, 1, 1);
+		put_in_sync(log, 1);
 		KUNIT_EXPECT_EQ(test, sync_count(log), 1);
 	}
 	for (i = 0; i < 2; i++) {
@@ -365,29 +386,120 @@ static void core_mark_and_clear(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, log->type->is_clean(log, 32), 1);
 }
 
-/* Contract A3: everything survives suspend and resume. */
+static int suspend(struct dm_dirty_log *log)
+{
+	log->type->presuspend(log);
+	return log->type->postsuspend(log);
+}
+
+/*
+ * Contract A3: all survives suspend and resume. B73: but a region that was written to and
+ * never cleared: an application's flush has failed, of which no log hears, and the
+ * mirror takes such a region for out of sync.
+ */
 static void core_state_survives_resume(struct kunit *test)
 {
 	struct dm_dirty_log *log = new_core(test, 5000, NULL);
 	u64 region;
 
 	log->type->resume(log);
-	for (region = 0; region < 5000; region += 3) {
-		log->type->set_region_sync(log, region, 1);
-		log->type->clear_region(log, region);
-	}
+	for (region = 0; region < 5000; region += 3)
+		put_in_sync(log, region);
 	for (region = 0; region < 5000; region += 6)
 		log->type->mark_region(log, region);
 
 	log->type->flush(log);
+	suspend(log);
+	KUNIT_EXPECT_EQ(test, sync_count(log), DIV_ROUND_UP(5000, 3));
 	log->type->resume(log);
 
-	KUNIT_EXPECT_EQ(test, sync_count(log), DIV_ROUND_UP(5000, 3));
+	KUNIT_EXPECT_EQ(test, sync_count(log), 5000 / 6);
 	for (region = 0; region < 5000; region++) {
-		KUNIT_ASSERT_EQ(test, in_sync(log, region), region % 3 == 0);
+		KUNIT_ASSERT_EQ(test, in_sync(log, region), region % 6 == 3);
 		KUNIT_ASSERT_EQ(test, log->type->is_clean(log, region),
 				region % 6 == 3);
 	}
+}
+
+static int clear_late(void *log)
+{
+	msleep(20);
+	((struct dm_dirty_log *)log)->type->clear_region(log, 2);
+	return 0;
+}
+
+/* B73: what the worker is about to clear is not out of sync. */
+static void core_suspend_waits_for_clears(struct kunit *test)
+{
+	struct dm_dirty_log *log = new_core(test, 4, "nosync");
+	unsigned int old = dm_log_clear_wait_ms;
+	struct task_struct *worker;
+
+	log->type->resume(log);
+	log->type->mark_region(log, 2);
+	log->type->presuspend(log);
+	dm_log_clear_wait_ms = 60 * MSEC_PER_SEC;
+	worker = kthread_run(clear_late, log, "dm-log-clear");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(worker));
+	log->type->postsuspend(log);
+	dm_log_clear_wait_ms = old;
+	log->type->resume(log);
+	KUNIT_EXPECT_EQ(test, sync_count(log), 4);
+}
+
+/*
+ * B47: the destination of a pvmove fails for a moment. dm-region-hash reports such a
+ * recovery as a good one; only the clear is missing.
+ */
+static void core_given_up(struct kunit *test)
+{
+	struct dm_dirty_log *log = new_core(test, 3, NULL);
+
+	log->type->resume(log);
+	KUNIT_EXPECT_EQ(test, next_resync(log), 0);
+	log->type->set_region_sync(log, 0, 1);
+	KUNIT_EXPECT_EQ(test, in_sync(log, 0), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(log), 0);
+	KUNIT_EXPECT_EQ(test, next_resync(log), 1);
+	recovered(log, 1);
+	KUNIT_EXPECT_EQ(test, next_resync(log), 2);
+	recovered(log, 2);
+	KUNIT_EXPECT_EQ(test, sync_count(log), 2);
+	/* It is back: once more, and the move is complete. */
+	KUNIT_EXPECT_EQ(test, next_resync(log), 0);
+	recovered(log, 0);
+	KUNIT_EXPECT_EQ(test, next_resync(log), -1);
+	KUNIT_EXPECT_EQ(test, sync_count(log), 3);
+}
+
+/* B70: a write that a suspend waits for does not wait, and goes to all legs. */
+static void core_lets_go(struct kunit *test)
+{
+	struct dm_dirty_log *log = new_core(test, 3, "nosync");
+
+	KUNIT_EXPECT_EQ(test, sync_count(log), 3);
+	log->type->resume(log);
+	log->type->mark_region(log, 1);
+	suspend(log);
+	log->type->resume(log);
+	KUNIT_EXPECT_EQ(test, log->type->is_remote_recovering(log, 1), 1);
+	KUNIT_EXPECT_EQ(test, log->type->is_remote_recovering(log, 2), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 0);
+
+	log->type->presuspend(log);
+	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 0);
+	KUNIT_EXPECT_EQ(test, log->type->is_remote_recovering(log, 1), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(log, 1), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 1);
+	/* B71: what the hash keeps in mind is for reads, too. */
+	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 0);
+	KUNIT_EXPECT_EQ(test, log->type->flush(log), 0);
+	/* It may not ask at all, because it keeps something in mind already. */
+	KUNIT_EXPECT_EQ(test, log->type->is_remote_recovering(log, 1), 0);
+	KUNIT_EXPECT_EQ(test, log->type->flush(log), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 0);
+	KUNIT_EXPECT_EQ(test, log->type->postsuspend(log), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(log), 2);
 }
 
 struct range_case {
@@ -456,7 +568,7 @@ static void core_in_sync_in_interrupt(struct kunit *test)
 	unsigned long flags;
 	int r[2];
 
-	log->type->set_region_sync(log, 1, 1);
+	put_in_sync(log, 1);
 	local_irq_save(flags);
 	r[0] = in_sync_now(log, 0);
 	r[1] = in_sync_now(log, 1);
@@ -588,6 +700,8 @@ struct model {
 	u64 nr;
 	u64 cursor;
 	unsigned int nr_recovering;
+	bool again;
+	bool progress;
 	struct rnd_state rnd;
 };
 
@@ -620,10 +734,15 @@ static void model_set_sync(struct model *m, u64 r, bool in_sync)
 	m->log->type->set_region_sync(m->log, r, in_sync);
 	if (r >= m->nr)
 		return;
-	/* In sync, but not known to be clean, if there was no clear. */
-	if (in_sync && !mr->in_sync)
-		mr->dirty = !(mr->recovering && mr->cleared);
-	mr->in_sync = in_sync;
+	if (in_sync && mr->recovering && mr->cleared) {
+		mr->in_sync = true;
+		m->progress = true;
+	} else if (!in_sync || mr->recovering) {
+		/* Without a clear it was not recovered, but given up. */
+		m->again |= in_sync;
+		mr->in_sync = false;
+		mr->dirty = false;
+	}
 	m->nr_recovering -= mr->recovering;
 	mr->recovering = false;
 	mr->cleared = false;
@@ -636,8 +755,15 @@ static void model_next_resync(struct model *m)
 	if (m->nr_recovering)
 		return;
 	for (r = m->cursor; r < m->nr; r++)
-		if (!m->region[r].in_sync && !m->region[r].recovering)
+		if (!m->region[r].in_sync)
 			break;
+	if (r >= m->nr && m->again && m->progress) {
+		m->again = false;
+		m->progress = false;
+		for (r = 0; r < m->nr; r++)
+			if (!m->region[r].in_sync)
+				break;
+	}
 
 	KUNIT_ASSERT_EQ(m->test, next_resync(m->log), r < m->nr ? r : -1);
 	m->cursor = r + 1;
@@ -654,9 +780,13 @@ static void model_resume(struct model *m)
 	KUNIT_ASSERT_EQ(m->test, m->log->type->resume(m->log), 0);
 	m->cursor = 0;
 	m->nr_recovering = 0;
+	m->again = false;
+	m->progress = false;
 	for (r = 0; r < m->nr; r++) {
 		m->region[r].recovering = false;
 		m->region[r].cleared = false;
+		m->region[r].in_sync &= !m->region[r].dirty;
+		m->region[r].dirty = false;
 	}
 }
 
@@ -773,6 +903,9 @@ static struct kunit_case dm_log_core_cases[] = {
 	KUNIT_CASE(core_count_cannot_drift),
 	KUNIT_CASE(core_mark_and_clear),
 	KUNIT_CASE(core_state_survives_resume),
+	KUNIT_CASE(core_suspend_waits_for_clears),
+	KUNIT_CASE(core_given_up),
+	KUNIT_CASE(core_lets_go),
 	KUNIT_CASE_PARAM(core_out_of_range, range_gen_params),
 	KUNIT_CASE(core_in_sync_in_interrupt),
 	KUNIT_CASE_PARAM(core_large_sparse, large_gen_params),
@@ -784,6 +917,7 @@ static struct kunit_case dm_log_core_cases[] = {
 
 static struct kunit_suite dm_log_core_suite = {
 	.name = "dm_log_core",
+	.init = core_test_init,
 	.test_cases = dm_log_core_cases,
 };
 

@@ -203,10 +203,27 @@ static void write_region(struct test_mirror *tm, u64 region)
 	KUNIT_EXPECT_EQ(tm->test, flush(tm), 0);
 }
 
+/* A region is copied, whether the log would have chosen it or not. */
 static void recover_region(struct test_mirror *tm, u64 region)
 {
+	dm_regions_offer(&to_dm_log_cache(tm->log)->common.regions, region);
 	clear(tm, region);
 	set_sync(tm, region, 1);
+}
+
+/* The next region that the log wants to have copied. */
+static void recover_next(struct test_mirror *tm, u64 expected)
+{
+	u64 region;
+
+	KUNIT_ASSERT_EQ(tm->test, tm->log->type->get_resync_work(tm->log, &region), 1);
+	KUNIT_EXPECT_EQ(tm->test, region, expected);
+	recover_region(tm, region);
+}
+
+static int must_wait(struct test_mirror *tm, region_t region)
+{
+	return tm->log->type->is_remote_recovering(tm->log, region);
 }
 
 static const char *status(struct test_mirror *tm, status_type_t type)
@@ -615,9 +632,31 @@ static void disk_background_cleaning(struct kunit *test)
 	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 20));
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 499 * 20));
-	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 2);
+	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 1);
 	dm_log_run_cleaner(tm->log);
-	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 2);
+	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 1);
+}
+
+/*
+ * B72: a leg fails a write, and then flushes well, before the worker has told of the
+ * write. What that flush would allow is cleaned only when it has had the time to.
+ */
+static void disk_failure_told_late(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	start_clean(tm);
+	write_region(tm, 1);
+	mark(tm, 2);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	/* The write to region 2 has failed now, and what region 1 was written is lost. */
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 1);
+	set_sync(tm, 2, 0);
+	dm_log_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 1);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 1));
 }
 
 /* clean_delay_ms=0: at once, the legs being flushed first. */
@@ -680,8 +719,8 @@ static void disk_rewrite_during_clean(struct kunit *test)
 	write_region(tm, 10);
 	write_region(tm, 11);
 	write_region(tm, 12);
-	dm_log_run_cleaner(tm->log);
 	tm->in_leg_flush = rewrite_in_leg_flush;
+	dm_log_run_cleaner(tm->log);
 	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 10));
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 11));
@@ -811,29 +850,128 @@ static void disk_lost_sync_is_committed(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 33));
 }
 
-/* B7: a failed flush of the legs costs those regions a delay, nothing else. */
+/*
+ * B7, B46: a failed flush of the legs makes uncertain what was idle, or is written since,
+ * until the next resume, whatever flush is good meanwhile; nothing else.
+ */
 static void disk_leg_flush_fails(struct kunit *test)
 {
 	struct test_mirror *tm = test->priv;
 
 	start_clean(tm);
 	write_region(tm, 1);
-	dm_log_run_cleaner(tm->log);
 	tm->fail_leg_flushes = 1;
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, tm->nr_events, 1);
 	dm_log_run_cleaner(tm->log);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 1));
 	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 2));
-	KUNIT_EXPECT_EQ(test, flush(tm), 0);
-	expect_health(tm, 'A');
-	dm_log_run_cleaner(tm->log);
-	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 1));
+	/* The mirror must not forget yet which leg it was. */
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 1);
 
+	tm->nr_kicks = 0;
 	write_region(tm, 3);
-	tm->fail_leg_flushes = 1;
+	dm_log_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 1);
+	KUNIT_EXPECT_EQ(test, tm->nr_kicks, 0);
+	KUNIT_EXPECT_EQ(test, tm->nr_events, 1);
+	expect_health(tm, 'A');
+
 	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 1);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 1));
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 3));
 	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 2);
+	KUNIT_EXPECT_EQ(test, in_sync(tm, 1), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(tm, 3), 0);
+
+	/* All is as it was once the two have been recovered. */
+	recover_next(tm, 1);
+	recover_next(tm, 3);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS);
+	dm_log_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 1));
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 3));
+}
+
+/* B46: the same for a failed write, and for one at the last moment. */
+static void disk_leg_write_fails(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	start_clean(tm);
+	write_region(tm, 1);
+	mark(tm, 2);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	set_sync(tm, 2, 0);
+	KUNIT_EXPECT_EQ(test, tm->nr_events, 1);
+	dm_log_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 1));
+	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 2);
+	recover_next(tm, 1);
+	recover_next(tm, 2);
+
+	write_region(tm, 5);
+	tm->fail_leg_flushes = 1;
+	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5));
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(tm, 5), 0);
+}
+
+/*
+ * B49: after either failure and a resume writes to what is out of sync wait for it to be
+ * recovered first, or the mirror would hold them until the next suspend.
+ */
+static void disk_flush_fails_writes_wait(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	start_clean(tm);
+	write_region(tm, 5);
+	write_region(tm, 7);
+	tm->fail_leg_flushes = 1;
+	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 6), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 7), 1);
+	recover_next(tm, 7);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 7), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 1);
+	recover_next(tm, 5);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS);
+}
+
+/* B47: a recovery that was given up is not one; see core_given_up. */
+static void disk_given_up(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+	u64 region;
+
+	put_clean_log(tm);
+	dm_log_fake_dev_set_bit(tm->fake, 4, false);
+	create_log(tm, NULL);
+	KUNIT_ASSERT_EQ(test, resume_log(tm), 0);
+	KUNIT_ASSERT_EQ(test, tm->log->type->get_resync_work(tm->log, &region), 1);
+	set_sync(tm, region, 1);
+	KUNIT_EXPECT_EQ(test, tm->nr_events, 1);
+	KUNIT_EXPECT_EQ(test, in_sync(tm, 4), 0);
 	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 1);
+	write_region(tm, 4);
+	dm_log_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 4));
+	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 4));
+	/* Nobody holds its writes: they need not wait for the first copy to be complete. */
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 4), 0);
 }
 
 static void disk_write_fails(struct kunit *test)
@@ -841,11 +979,18 @@ static void disk_write_fails(struct kunit *test)
 	struct test_mirror *tm = test->priv;
 
 	start_clean(tm);
-	tm->fake->fail_writes = 2;
+	/* B50: the mirror would never forget; so once more, of which nobody hears. */
+	tm->fake->fail_writes = 1;
+	mark(tm, 6);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 6));
+	expect_health(tm, 'D');
+	KUNIT_EXPECT_EQ(test, tm->nr_events, 1);
+
+	tm->fake->fail_writes = 4;
 	mark(tm, 7);
 	KUNIT_EXPECT_NE(test, flush(tm), 0);
 	expect_health(tm, 'D');
-	KUNIT_EXPECT_EQ(test, tm->nr_events, 1);
 	KUNIT_EXPECT_NE(test, flush(tm), 0);
 	KUNIT_EXPECT_EQ(test, tm->nr_events, 1);
 	/* Still known, and durable once the device can. */
@@ -854,15 +999,84 @@ static void disk_write_fails(struct kunit *test)
 	expect_health(tm, 'D');
 
 	/* B37: a clean resume forgives. */
+	clear(tm, 6);
 	clear(tm, 7);
 	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
 	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
 	expect_health(tm, 'A');
-	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS);
-	tm->fake->fail_writes = 1;
+	tm->fake->fail_writes = 2;
 	mark(tm, 8);
 	KUNIT_EXPECT_NE(test, flush(tm), 0);
 	KUNIT_EXPECT_EQ(test, tm->nr_events, 2);
+}
+
+/*
+ * B69: once flush() has returned an error the mirror tells its log of no leg's failure any
+ * more, not even after a resume of its table. So nothing becomes clean for as long.
+ */
+static void disk_error_hides_failures(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	start_clean(tm);
+	write_region(tm, 3);
+	tm->fake->fail_writes = 2;
+	mark(tm, 7);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	/* The write to region 7 has failed on a leg; of that nothing is heard. */
+	clear(tm, 7);
+	tm->nr_kicks = 0;
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->nr_kicks, 0);
+	dm_log_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 1);
+	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 3));
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 7));
+
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 2);
+	recover_next(tm, 3);
+	recover_next(tm, 7);
+	dm_log_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 1);
+	KUNIT_EXPECT_EQ(test, suspend_log(tm), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 3));
+	destroy_log(tm);
+
+	/* A new table is a new mirror. */
+	create_log(tm, NULL);
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	recover_next(tm, 3);
+	recover_next(tm, 7);
+	dm_log_run_cleaner(tm->log);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 7));
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS);
+}
+
+/* B50: an error is about a mark. What else could not be written the cleaner writes. */
+static void disk_error_without_mark(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	put_clean_log(tm);
+	create_log(tm, NULL);
+	tm->fake->fail_reads = 1000;
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	tm->fake->fail_reads = 0;
+	tm->fake->fail_writes = 3;
+	dm_log_run_cleaner(tm->log);
+	tm->nr_kicks = 0;
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, tm->nr_kicks, 1);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5));
+	KUNIT_EXPECT_EQ(test, tm->fake->cached, 0);
 }
 
 static void disk_flush_fails(struct kunit *test)
@@ -870,7 +1084,7 @@ static void disk_flush_fails(struct kunit *test)
 	struct test_mirror *tm = test->priv;
 
 	start_clean(tm);
-	tm->fake->fail_flushes = 1;
+	tm->fake->fail_flushes = 2;
 	mark(tm, 7);
 	KUNIT_EXPECT_NE(test, flush(tm), 0);
 	expect_health(tm, 'F');
@@ -988,9 +1202,10 @@ static void disk_resume_flushes(struct kunit *test)
 
 	/* If that fails no mark counts before all of it has been written. */
 	tm->fake->cached = ~0ULL >> (64 - LOG_SECTORS);
-	tm->fake->fail_writes = 2;
+	tm->fake->fail_writes = 3;
 	create_log(tm, NULL);
 	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+	mark(tm, 9);
 	KUNIT_EXPECT_NE(test, flush(tm), 0);
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	KUNIT_EXPECT_EQ(test, tm->fake->cached, 0);
@@ -1052,7 +1267,7 @@ static void disk_readable_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, region, 0);
 	recover_region(tm, 0);
 	dm_log_clean_delay_ms = 0;
-	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	mark(tm, 0);
 	KUNIT_EXPECT_NE(test, flush(tm), 0);
 	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, 0);
@@ -1092,11 +1307,6 @@ static void disk_unreadable_marks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 5));
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 6));
-}
-
-static int must_wait(struct test_mirror *tm, region_t region)
-{
-	return tm->log->type->is_remote_recovering(tm->log, region);
 }
 
 /* After a leg has failed, writes wait for recovery from resume to suspend. */
@@ -1139,12 +1349,13 @@ static void disk_unreadable_holds(struct kunit *test)
 	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
 
 	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 1);
-	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	/* B50: it waits, so there is nothing to be refused. */
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
 	KUNIT_EXPECT_EQ(test, must_wait(tm, 5), 1);
 	KUNIT_EXPECT_EQ(test, in_sync(tm, 5), 0);
 	/* A region that was recovered meanwhile needs a mark. */
-	recover_region(tm, 6);
-	KUNIT_EXPECT_EQ(test, must_wait(tm, 6), 0);
+	recover_next(tm, 0);
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 0), 0);
 
 	tm->fake->fail_reads = 0;
 	dm_log_run_cleaner(tm->log);
@@ -1293,6 +1504,31 @@ static void disk_read_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, 0);
 }
 
+/* B53: a log that must not be written, and calls clean what the table does not. */
+static void disk_read_only_sync(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	put_clean_log(tm);
+	tm->fake->dev.read_only = true;
+	create_log(tm, "sync");
+	KUNIT_EXPECT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), 0);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	recover_next(tm, 0);
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	expect_health(tm, 'A');
+	KUNIT_EXPECT_EQ(test, tm->nr_leg_flushes, 0);
+	mark(tm, 0);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	expect_health(tm, 'D');
+	/* One that is not in sync waits, as it would for any device that does not know. */
+	KUNIT_EXPECT_EQ(test, must_wait(tm, 7), 1);
+	suspend_log(tm);
+	KUNIT_EXPECT_EQ(test, tm->fake->nr_writes, 0);
+}
+
 /* B3: no number does harm; 0 is never the answer where blocking is forbidden. */
 static void disk_out_of_range(struct kunit *test)
 {
@@ -1329,6 +1565,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_cost),
 	KUNIT_CASE(disk_resync_cost),
 	KUNIT_CASE(disk_background_cleaning),
+	KUNIT_CASE(disk_failure_told_late),
 	KUNIT_CASE(disk_no_delay),
 	KUNIT_CASE(disk_mark_carries_no_clean),
 	KUNIT_CASE(disk_rewrite_during_clean),
@@ -1339,7 +1576,12 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_keyword_once),
 	KUNIT_CASE(disk_lost_sync_is_committed),
 	KUNIT_CASE(disk_leg_flush_fails),
+	KUNIT_CASE(disk_leg_write_fails),
+	KUNIT_CASE(disk_flush_fails_writes_wait),
+	KUNIT_CASE(disk_given_up),
 	KUNIT_CASE(disk_write_fails),
+	KUNIT_CASE(disk_error_hides_failures),
+	KUNIT_CASE(disk_error_without_mark),
 	KUNIT_CASE(disk_flush_fails),
 	KUNIT_CASE(disk_lost_marks_survive_suspend),
 	KUNIT_CASE(disk_first_write_fails),
@@ -1358,6 +1600,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_unreadable_nosync),
 	KUNIT_CASE(disk_unknown_version),
 	KUNIT_CASE(disk_read_only),
+	KUNIT_CASE(disk_read_only_sync),
 	KUNIT_CASE(disk_out_of_range),
 	{}
 };

@@ -556,7 +556,7 @@ static void resume_store(struct fuzz *fz)
 	memset(c->got, 0, c->regions);
 	for (i = 0; i < fm->nr_regions; i++)
 		c->got[i / 8] |= dm_regions_in_sync(&fm->rg, i) << i % 8;
-	check_map(fz, dm_regions_sync_count(&fm->rg));
+	check_map(fz, fm->nr_regions - dm_regions_nr_nosync(&fm->rg));
 }
 
 static void try_store(struct fuzz *fz)

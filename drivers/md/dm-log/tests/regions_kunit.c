@@ -85,14 +85,16 @@ static const char * const state_names[] = { "NOSYNC", "CLEAN", "IDLE", "DIRTY" }
 #define PEND	0x10
 #define RECENT	0x20
 #define STALE	0x40
+#define FAILED	0x80
+#define BACK	0x100
 /* There is no such state of such a map. */
-#define NEVER	0x80
+#define NEVER	0x200
 
 /* The table's columns, for one kind of map. */
 struct row {
 	const char *event;
 	void (*happens)(struct dm_regions *rg, u64 region);
-	unsigned char to[NR_KINDS][4];
+	unsigned short to[NR_KINDS][4];
 };
 
 static void e_mark(struct dm_regions *rg, u64 region)
@@ -124,9 +126,49 @@ static void e_failed(struct dm_regions *rg, u64 region)
 	dm_regions_set_sync(rg, region, false);
 }
 
+static void e_not_offered(struct dm_regions *rg, u64 region)
+{
+	dm_regions_clear(rg, region);
+	dm_regions_set_sync(rg, region, true);
+}
+
 static void e_recovered_unasked(struct dm_regions *rg, u64 region)
 {
 	dm_regions_recovered(rg, region);
+}
+
+static void e_legs_failed(struct dm_regions *rg, u64 region)
+{
+	dm_regions_legs_failed(rg);
+}
+
+static void e_clean_failed(struct dm_regions *rg, u64 region)
+{
+	dm_regions_legs_failed(rg);
+	dm_regions_clean(rg, false);
+}
+
+static void e_clean_spoiled(struct dm_regions *rg, u64 region)
+{
+	dm_regions_spoil(rg);
+	dm_regions_clean(rg, false);
+}
+
+static void e_restart(struct dm_regions *rg, u64 region)
+{
+	dm_regions_restart(rg);
+}
+
+static void e_restart_failed(struct dm_regions *rg, u64 region)
+{
+	dm_regions_legs_failed(rg);
+	dm_regions_restart(rg);
+}
+
+static void e_restart_spoiled(struct dm_regions *rg, u64 region)
+{
+	dm_regions_spoil(rg);
+	dm_regions_restart(rg);
 }
 
 static void e_clean(struct dm_regions *rg, u64 region)
@@ -183,21 +225,48 @@ static const struct row rows[] = {
 		[DISK] = { N, I | RECENT, I, C },
 		[DAEMON] = { N, I | RECENT, I, C },
 		[CORE] = { N, C, NEVER, C } } },
+	{ "set_sync 1: not offered", e_not_offered, {
+		[DISK] = { N, I | RECENT, I, C },
+		[DAEMON] = { N, I | RECENT, I, C },
+		[CORE] = { N, C, NEVER, C } } },
 	{ "set_sync 1: recovered", e_recovered, {
-		[DISK] = { I | RECENT, D, I, C },
-		[DAEMON] = { I | RECENT, D, I, C },
-		[CORE] = { C, D, NEVER, C } } },
-	{ "set_sync 1: given up", e_given_up, {
-		[DISK] = { D, D, I, C },
-		[DAEMON] = { D, D, I, C },
-		[CORE] = { D, D, NEVER, C } } },
-	{ "set_sync 0", e_failed, {
-		[DISK] = { N, N, N, N | PEND },
-		[DAEMON] = { N, N, N, N | PEND },
-		[CORE] = { N, N, NEVER, N } } },
-	{ "recovered", e_recovered_unasked, {
 		[DISK] = { I | RECENT, D, I | RECENT, I | RECENT },
 		[DAEMON] = { I | RECENT, D, I | RECENT, I | RECENT },
+		[CORE] = { C, D, NEVER, C } } },
+	{ "set_sync 1: given up", e_given_up, {
+		[DISK] = { N | FAILED, N | FAILED, N | FAILED, N | PEND | FAILED },
+		[DAEMON] = { N | FAILED, N | FAILED, N | FAILED, N | PEND | FAILED },
+		[CORE] = { N | FAILED, N | FAILED, NEVER, N | FAILED } } },
+	{ "set_sync 0", e_failed, {
+		[DISK] = { N | FAILED, N | FAILED, N | FAILED, N | PEND | FAILED },
+		[DAEMON] = { N | FAILED, N | FAILED, N | FAILED, N | PEND | FAILED },
+		[CORE] = { N | FAILED, N | FAILED, NEVER, N | FAILED } } },
+	{ "recovered, by another's choice", e_recovered_unasked, {
+		[DISK] = { I | RECENT, D, I | RECENT, I | RECENT },
+		[DAEMON] = { I | RECENT, D, I | RECENT, I | RECENT },
+		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
+	{ "legs failed", e_legs_failed, {
+		[DISK] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
+		[DAEMON] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
+		[CORE] = { N | FAILED, D | FAILED, NEVER, C | FAILED } } },
+	{ "clean, but legs FAILED", e_clean_failed, {
+		[DISK] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
+		[DAEMON] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
+		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
+	{ "clean, but spoiled", e_clean_spoiled, {
+		[DISK] = { N, D, I, C }, [DAEMON] = { N, D, I, C },
+		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
+	/* Nobody was told a count, and nothing has failed: a first copy. */
+	{ "restart", e_restart, {
+		[DISK] = { N, N, N, C }, [DAEMON] = { N, D, I, C },
+		[CORE] = { N, N, NEVER, C } } },
+	{ "restart, legs FAILED", e_restart_failed, {
+		[DISK] = { N | BACK, N | BACK, N | BACK, C },
+		[DAEMON] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
+		[CORE] = { N | BACK, N | BACK, NEVER, C } } },
+	{ "restart, spoiled", e_restart_spoiled, {
+		[DISK] = { N | BACK, N | BACK, N | BACK, C },
+		[DAEMON] = { N | BACK, D, I, C },
 		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
 	{ "clean", e_clean, {
 		[DISK] = { N, D, C | PEND, C },
@@ -245,12 +314,18 @@ static void put_state(struct dm_regions *rg, u64 region, enum dm_region_state st
 		dm_regions_clear(rg, region);
 	if (rg->durable)
 		dm_regions_forget_recent(rg);
+	/* As if that had been long ago. */
+	rg->legs = DM_LEGS_GOOD;
 }
 
 static unsigned int what_is(struct dm_regions *rg, u64 region)
 {
 	unsigned int is = dm_regions_state(rg, region);
 
+	if (rg->legs == DM_LEGS_FAILED)
+		is |= FAILED;
+	if (rg->legs == DM_LEGS_BACK)
+		is |= BACK;
 	if (!rg->durable)
 		return is;
 	if (test_bit(region / CHUNK, rg->pending))
@@ -477,7 +552,7 @@ static void regions_deferred_clean(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dm_regions_has_stale(rg));
 }
 
-/* A region recovered is idle; one given up without being copied stays dirty. */
+/* B47: a region recovered is idle; one given up without being copied is not in sync. */
 static void regions_recovered(struct kunit *test)
 {
 	struct dm_regions *rg = new_regions(test, 2, DM_REGION_NOSYNC, true);
@@ -485,16 +560,127 @@ static void regions_recovered(struct kunit *test)
 
 	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
 	dm_regions_clear(rg, region);
-	dm_regions_set_sync(rg, region, true);
+	KUNIT_EXPECT_TRUE(test, dm_regions_set_sync(rg, region, true));
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 0), DM_REGION_IDLE);
 
 	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
-	dm_regions_set_sync(rg, region, true);
-	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 1), DM_REGION_DIRTY);
-	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 2);
+	KUNIT_EXPECT_FALSE(test, dm_regions_set_sync(rg, region, true));
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 1), DM_REGION_NOSYNC);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 1);
 
 	/* Neither was news for the stable copy, which has both dirty. */
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+}
+
+/* B47: what was given up is tried once more if anything could be recovered since. */
+static void regions_given_up_again(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 4, DM_REGION_NOSYNC, false);
+	/* Offered, and whether it is recovered. */
+	static const struct { u64 region; bool good; } rounds[] = {
+		{ 0, false }, { 1, true }, { 2, false }, { 3, false },
+		{ 0, false }, { 2, true }, { 3, false },
+		{ 0, false }, { 3, false },
+	};
+	u64 region;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rounds); i++) {
+		KUNIT_ASSERT_TRUE_MSG(test, dm_regions_next_resync(rg, &region), "round %d", i);
+		KUNIT_ASSERT_EQ_MSG(test, region, rounds[i].region, "round %d", i);
+		if (rounds[i].good)
+			dm_regions_clear(rg, region);
+		KUNIT_EXPECT_EQ(test, dm_regions_set_sync(rg, region, true), rounds[i].good);
+		EXPECT_RULES(test, rg);
+	}
+	/* Nothing has got on: it would spin. */
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 2);
+
+	/* A failed write is not a reason: with handle_errors its bio is held. */
+	rg = new_regions(test, 2, DM_REGION_NOSYNC, false);
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_set_sync(rg, region, false);
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_clear(rg, region);
+	dm_regions_set_sync(rg, region, true);
+	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
+}
+
+/*
+ * B46: after a failure not all count as in sync before the next resume: the mirror would
+ * read again from a leg that has lost what was in its cache.
+ */
+static void regions_one_is_missing(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 3, DM_REGION_CLEAN, true);
+	struct dm_regions *core = new_regions(test, 3, DM_REGION_CLEAN, false);
+
+	dm_regions_legs_failed(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 2);
+	KUNIT_EXPECT_FALSE(test, dm_regions_may_clean(rg));
+	dm_regions_restart(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 3);
+	KUNIT_EXPECT_TRUE(test, dm_regions_may_clean(rg));
+
+	/* B69: for good, if the mirror was told of an error, and tells of none any more. */
+	dm_regions_spoil(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 2);
+	dm_regions_restart(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 2);
+	KUNIT_EXPECT_FALSE(test, dm_regions_may_clean(rg));
+
+	/* A core log knows nothing of caches. */
+	dm_regions_legs_failed(core);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(core), 3);
+}
+
+/*
+ * B70: once the mirror has been told that all regions are in sync it takes one leg for as
+ * good as the other, whatever a later resume finds. But not in a first copy, which a
+ * refresh must not slow down.
+ */
+static void regions_believed(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 3, DM_REGION_NOSYNC, true);
+	u64 region;
+
+	dm_regions_restart(rg);
+	KUNIT_EXPECT_EQ(test, rg->legs, DM_LEGS_GOOD);
+	while (dm_regions_next_resync(rg, &region)) {
+		dm_regions_clear(rg, region);
+		dm_regions_set_sync(rg, region, true);
+		dm_regions_sync_count(rg);
+		EXPECT_RULES(test, rg);
+	}
+	dm_regions_mark(rg, 1);
+	dm_regions_restart(rg);
+	KUNIT_EXPECT_EQ(test, rg->legs, DM_LEGS_BACK);
+	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 1));
+	/* Also if it is resumed again before that. */
+	dm_regions_restart(rg);
+	KUNIT_EXPECT_EQ(test, rg->legs, DM_LEGS_BACK);
+	for (region = 0; region < 3; region++) {
+		dm_regions_offer(rg, region);
+		dm_regions_clear(rg, region);
+		KUNIT_EXPECT_EQ(test, rg->legs, DM_LEGS_BACK);
+		dm_regions_set_sync(rg, region, true);
+	}
+	KUNIT_EXPECT_EQ(test, rg->legs, DM_LEGS_GOOD);
+
+	/* Who has been told with "nosync", before the first resume. */
+	rg = new_regions(test, 3, DM_REGION_CLEAN, true);
+	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 3);
+	dm_regions_mark(rg, 1);
+	dm_regions_restart(rg);
+	KUNIT_EXPECT_EQ(test, rg->legs, DM_LEGS_BACK);
+
+	/* Errors are not handled: nobody holds a write of a first copy. */
+	rg = new_regions(test, 3, DM_REGION_NOSYNC, true);
+	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
+	dm_regions_set_sync(rg, region, true);
+	dm_regions_restart(rg);
+	KUNIT_EXPECT_EQ(test, rg->legs, DM_LEGS_GOOD);
 }
 
 /*
@@ -526,6 +712,8 @@ static void regions_recovered_unasked(struct kunit *test)
 	dm_regions_mark(rg, 3);
 	dm_regions_clear(rg, 3);
 	commit_all(rg);
+	/* As if the failure had been long ago. */
+	rg->legs = DM_LEGS_GOOD;
 
 	dm_regions_recovered(rg, 0);
 	dm_regions_recovered(rg, 1);
@@ -633,8 +821,12 @@ static void regions_count_cannot_drift(struct kunit *test)
 	struct dm_regions *rg = new_regions(test, 10, DM_REGION_NOSYNC, true);
 	int i;
 
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < 5; i++) {
+		dm_regions_offer(rg, 3);
+		dm_regions_clear(rg, 3);
 		dm_regions_set_sync(rg, 3, true);
+		dm_regions_set_sync(rg, 3, true);
+	}
 	KUNIT_EXPECT_EQ(test, dm_regions_sync_count(rg), 1);
 	for (i = 0; i < 5; i++)
 		dm_regions_set_sync(rg, 3, false);
@@ -653,7 +845,7 @@ static void regions_failed_not_offered_again(struct kunit *test)
 		dm_regions_set_sync(rg, region, false);
 	}
 	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
-	dm_regions_restart_resync(rg);
+	dm_regions_restart(rg);
 	KUNIT_EXPECT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, region, 0);
 }
@@ -664,14 +856,14 @@ static void regions_awaits_recovery(struct kunit *test)
 	struct dm_regions *rg = new_regions(test, 10, DM_REGION_CLEAN, false);
 	u64 region;
 
-	dm_regions_restart_resync(rg);
+	dm_regions_restart(rg);
 	dm_regions_set_sync(rg, 2, false);
 	dm_regions_set_sync(rg, 5, false);
 	dm_regions_set_sync(rg, 7, false);
 	/* While the leg is dead the mirror knows what to do with a write. */
 	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 5));
 
-	dm_regions_restart_resync(rg);
+	dm_regions_restart(rg);
 	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 1));
 	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 10));
 	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, DM_REGIONS_NONE));
@@ -700,7 +892,7 @@ static void regions_awaits_recovery(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dm_regions_nr_nosync(rg), 0);
 
 	/* All in sync: the failure is forgotten, and counts again only after the next. */
-	dm_regions_restart_resync(rg);
+	dm_regions_restart(rg);
 	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 2));
 }
 
@@ -712,7 +904,7 @@ static void regions_awaits_no_more(struct kunit *test)
 
 	dm_regions_set_sync(rg, 3, false);
 	dm_regions_set_sync(rg, 6, false);
-	dm_regions_restart_resync(rg);
+	dm_regions_restart(rg);
 	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 6));
 	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, region, 6);
@@ -729,13 +921,8 @@ static void regions_awaits_no_more(struct kunit *test)
 	dm_regions_set_sync(rg, 6, false);
 	KUNIT_EXPECT_FALSE(test, dm_regions_next_resync(rg, &region));
 
-	dm_regions_restart_resync(rg);
-	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
-	dm_regions_await_nothing(rg);
-	KUNIT_EXPECT_FALSE(test, dm_regions_awaits_recovery(rg, 3));
-
 	/* Without handle_errors a recovery that has failed is called one that has not. */
-	dm_regions_restart_resync(rg);
+	dm_regions_restart(rg);
 	KUNIT_EXPECT_TRUE(test, dm_regions_awaits_recovery(rg, 3));
 	KUNIT_ASSERT_TRUE(test, dm_regions_next_resync(rg, &region));
 	KUNIT_EXPECT_EQ(test, region, 3);
@@ -822,12 +1009,14 @@ static void regions_beyond_2_31(struct kunit *test)
 
 /*
  * The model. "Unflushed" is what the map cannot see: data of ended writes that
- * the legs may still lose. "Stable" is the clean bit in the stable copy.
+ * the legs may still lose; "lost" is what they may have lost of that when one of them
+ * failed, whatever flush is good later. "Stable" is the clean bit in the stable copy.
  */
 struct model_region {
 	bool in_sync;
 	bool marked;
 	bool unflushed;
+	bool lost;
 	bool stable;
 	bool recovering;
 	bool cleared;
@@ -841,6 +1030,9 @@ struct model {
 	u64 nr;
 	u64 cursor;
 	u64 recovering;
+	bool failed;
+	bool again;
+	bool progress;
 	struct rnd_state rnd;
 };
 
@@ -890,21 +1082,40 @@ static void model_clear(struct model *m, u64 r)
 	}
 }
 
+/* A leg fails: what is in its cache is gone. */
+static void model_leg_fails(struct model *m)
+{
+	u64 r;
+
+	m->failed = true;
+	for (r = 0; r < m->nr; r++)
+		m->region[r].lost |= m->region[r].unflushed;
+}
+
+static void model_recovers(struct model *m, struct model_region *mr)
+{
+	m->progress = true;
+	mr->in_sync = true;
+	mr->lost = false;
+	if (!mr->marked) {
+		mr->unflushed = true;
+		mr->touched = true;
+	}
+}
+
 static void model_set_sync(struct model *m, u64 r, bool in_sync)
 {
 	struct model_region *mr = &m->region[r];
+	bool given_up = in_sync && mr->recovering && !mr->cleared;
 
-	dm_regions_set_sync(m->rg, r, in_sync);
-	if (in_sync && !mr->in_sync) {
-		mr->in_sync = true;
-		mr->touched = true;
-		if (mr->recovering && mr->cleared)
-			mr->unflushed = true;
-		else
-			mr->marked = true;
-	} else if (!in_sync) {
+	KUNIT_ASSERT_EQ(m->test, dm_regions_set_sync(m->rg, r, in_sync), !given_up);
+	if (in_sync && mr->recovering && mr->cleared) {
+		model_recovers(m, mr);
+	} else if (!in_sync || mr->recovering) {
 		mr->in_sync = false;
 		mr->marked = false;
+		model_leg_fails(m);
+		m->again |= given_up;
 	}
 	if (mr->recovering)
 		m->recovering--;
@@ -917,14 +1128,20 @@ static void model_next_resync(struct model *m)
 	u64 expected, got;
 	bool found;
 
-	for (expected = m->cursor; expected < m->nr; expected++)
-		if (!m->region[expected].in_sync && !m->region[expected].recovering)
-			break;
-
 	found = dm_regions_next_resync(m->rg, &got);
 	if (m->recovering) {
 		KUNIT_ASSERT_FALSE(m->test, found);
 		return;
+	}
+	for (expected = m->cursor; expected < m->nr; expected++)
+		if (!m->region[expected].in_sync)
+			break;
+	if (expected == m->nr && m->again && m->progress) {
+		m->again = false;
+		m->progress = false;
+		for (expected = 0; expected < m->nr; expected++)
+			if (!m->region[expected].in_sync)
+				break;
 	}
 	KUNIT_ASSERT_EQ(m->test, found, expected < m->nr);
 	/* Having found nothing the map need not look again before a restart. */
@@ -940,11 +1157,21 @@ static void model_restart(struct model *m)
 {
 	u64 r;
 
-	dm_regions_restart_resync(m->rg);
 	for (r = 0; r < m->nr; r++) {
+		enum dm_region_state state = dm_regions_state(m->rg, r);
+
 		m->region[r].recovering = false;
 		m->region[r].cleared = false;
+		if (m->rg->by_region ||
+		    (state != DM_REGION_DIRTY && state != DM_REGION_IDLE))
+			continue;
+		m->region[r].in_sync = false;
+		m->region[r].marked = false;
 	}
+	dm_regions_restart(m->rg);
+	m->failed &= m->rg->by_region;
+	m->again = false;
+	m->progress = false;
 	m->cursor = 0;
 	m->recovering = 0;
 }
@@ -990,11 +1217,16 @@ static void model_clean(struct model *m)
 		model_clear(m, pick_region(m));
 	}
 	/* Or else the legs could not be flushed. */
-	if (pick(m, 4)) {
+	if (pick(m, 16)) {
 		for (r = 0; r < m->nr; r++)
 			if (!m->region[r].touched)
 				m->region[r].unflushed = false;
-		dm_regions_clean(m->rg, pick(m, 2));
+		r = dm_regions_clean(m->rg, pick(m, 2));
+		if (m->failed)
+			KUNIT_EXPECT_EQ(m->test, r, 0);
+	} else {
+		dm_regions_legs_failed(m->rg);
+		model_leg_fails(m);
 	}
 	if (!all)
 		dm_regions_forget_recent(m->rg);
@@ -1008,11 +1240,7 @@ static void model_recovered(struct model *m, u64 r)
 	if (mr->recovering || mr->stable)
 		return;
 	dm_regions_recovered(m->rg, r);
-	mr->in_sync = true;
-	if (!mr->marked) {
-		mr->unflushed = true;
-		mr->touched = true;
-	}
+	model_recovers(m, mr);
 }
 
 /* After this a commit leaves nothing out. */
@@ -1060,7 +1288,7 @@ static void model_check(struct model *m)
 	for (r = 0; r < m->nr; r++) {
 		enum dm_region_state state = dm_regions_state(m->rg, r);
 		const struct model_region *mr = &m->region[r];
-		bool safe = mr->in_sync && !mr->marked && !mr->unflushed;
+		bool safe = mr->in_sync && !mr->marked && !mr->unflushed && !mr->lost;
 		bool dirty_now = state == DM_REGION_DIRTY;
 
 		in_sync += mr->in_sync;
@@ -1076,7 +1304,9 @@ static void model_check(struct model *m)
 				   r, state, mr->in_sync, mr->marked,
 				   mr->unflushed, mr->stable, committed);
 	}
-	KUNIT_ASSERT_EQ(m->test, dm_regions_sync_count(m->rg), in_sync);
+	KUNIT_ASSERT_EQ(m->test, dm_regions_sync_count(m->rg),
+			in_sync - (in_sync == m->nr && m->failed));
+	KUNIT_ASSERT_EQ(m->test, dm_regions_may_clean(m->rg), !m->failed);
 	KUNIT_ASSERT_EQ(m->test, dm_regions_nr_dirty(m->rg), dirty);
 	KUNIT_ASSERT_EQ(m->test, dm_regions_nr_idle(m->rg), idle);
 }
@@ -1093,10 +1323,12 @@ static void model_step(struct model *m)
 		model_clear(m, r);
 		break;
 	case 9:
-		model_set_sync(m, r, false);
+		if (!pick(m, 4))
+			model_set_sync(m, r, false);
 		break;
 	case 10:
-		model_set_sync(m, r, true);
+		if (!pick(m, 4))
+			model_set_sync(m, r, true);
 		break;
 	case 11:
 		model_next_resync(m);
@@ -1116,7 +1348,7 @@ static void model_step(struct model *m)
 		model_clean(m);
 		break;
 	case 15:
-		if (!pick(m, 8))
+		if (!pick(m, 4))
 			model_restart(m);
 		break;
 	case 16:
@@ -1146,6 +1378,9 @@ static void regions_random(struct kunit *test)
 		m.nr = sizes[i];
 		m.cursor = 0;
 		m.recovering = 0;
+		m.failed = false;
+		m.again = false;
+		m.progress = false;
 		m.rg = new_regions(test, m.nr, i & 1 ? DM_REGION_CLEAN :
 				   DM_REGION_NOSYNC, true);
 		m.rg->by_region = i % 3 == 0;
@@ -1165,11 +1400,14 @@ static void regions_random(struct kunit *test)
 		}
 
 		/* Left alone, everything that is in sync becomes clean. */
+		if (m.failed)
+			model_restart(&m);
 		for (r = 0; r < m.nr; r++)
 			model_clear(&m, r);
 		for (step = 0; step < 2; step++)
 			clean(m.rg, false, false);
-		KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(m.rg), 0);
+		if (!m.failed)
+			KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(m.rg), 0);
 		KUNIT_EXPECT_EQ(test, dm_regions_nr_dirty(m.rg), 0);
 		kvfree(m.region);
 	}
@@ -1237,6 +1475,9 @@ static struct kunit_case dm_log_regions_cases[] = {
 	KUNIT_CASE(regions_no_clean_of_rewritten),
 	KUNIT_CASE(regions_deferred_clean),
 	KUNIT_CASE(regions_recovered),
+	KUNIT_CASE(regions_given_up_again),
+	KUNIT_CASE(regions_one_is_missing),
+	KUNIT_CASE(regions_believed),
 	KUNIT_CASE(regions_by_region),
 	KUNIT_CASE(regions_recovered_unasked),
 	KUNIT_CASE(regions_dirty_image),

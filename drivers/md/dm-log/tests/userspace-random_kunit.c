@@ -19,6 +19,7 @@
 #include <linux/random.h>
 #include <linux/string.h>
 
+#include "../common.h"
 #include "../private.h"
 #include "fake-daemon.h"
 
@@ -168,6 +169,7 @@ static void recover(struct us_mirror *um, struct us_region *r)
 	r->unsure = pick(um, 2);
 	if (!r->unsure)
 		dm_log_fake_forgive(&um->fm.daemon);
+	dm_regions_offer(&((struct dm_log_common *)um->fm.log->context)->regions, r->nr);
 	um->fm.log->type->clear_region(um->fm.log, r->nr);
 	r->failed = false;
 	um->fm.log->type->set_region_sync(um->fm.log, r->nr, 1);
@@ -286,6 +288,18 @@ static void break_daemon(struct us_mirror *um)
 	}
 }
 
+/*
+ * After a failure nothing is CLEARed for as long as there is the log. Here one log goes
+ * through many: it is to forget them, as its successor would.
+ */
+static void forget_failures(struct us_mirror *um)
+{
+	struct dm_log_common *common = um->fm.log->context;
+
+	common->regions.legs = DM_LEGS_GOOD;
+	common->regions.spoiled = false;
+}
+
 /* All that was written before is clean at the daemon, and then there is silence. */
 static void suspend_and_resume(struct us_mirror *um)
 {
@@ -308,6 +322,7 @@ static void suspend_and_resume(struct us_mirror *um)
 	if (late >= 0)
 		um->region[late].in_flight = false;
 
+	forget_failures(um);
 	um->suspended = true;
 	/* POSTSUSPEND itself may be the first that a new one hears. */
 	well = well && knows_its_daemon(um);
@@ -387,6 +402,7 @@ static void settle(struct us_mirror *um)
 		if (um->region[i].failed || um->region[i].unsure)
 			recover(um, &um->region[i]);
 	flush(um);
+	forget_failures(um);
 	for (i = 0; i < 4; i++)
 		dm_log_run_cleaner(um->fm.log);
 	KUNIT_EXPECT_EQ(um->fm.test, bitmap_weight(um->fm.daemon.marked, FAKE_REGIONS), 0);
