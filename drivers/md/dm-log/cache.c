@@ -77,7 +77,7 @@ static int flush_legs(struct dm_log_cache *cache)
 {
 	if (!cache->log->flush_callback_fn)
 		return 0;
-	return cache->log->flush_callback_fn(cache->ti);
+	return cache->log->flush_callback_fn(cache->common.ti);
 }
 
 /* It is not known what the legs have lost, and no later flush will tell. */
@@ -89,8 +89,8 @@ static void fail_legs(struct dm_log_cache *cache, int error)
 	if (known)
 		return;
 	DMWARN_LIMIT("%s: cannot flush the legs (error %d): %s dirty until suspend, resume",
-		     cache->type, error, cache->name);
-	dm_log_raise_event(cache->ti);
+		     cache->common.type, error, cache->name);
+	dm_log_raise_event(cache->common.ti);
 }
 
 /* Could the cleaner make a region clean? */
@@ -234,10 +234,8 @@ void dm_log_cache_init(struct dm_log_cache *cache, const char *type,
 {
 	dm_log_common_name(&cache->common, ti, type);
 	cache->common.cache = cache;
-	cache->type = type;
 	cache->ops = ops;
 	cache->log = log;
-	cache->ti = ti;
 	cache->gated = true;
 	mutex_init(&cache->commit_lock);
 	INIT_DELAYED_WORK(&cache->cleaner, run_cleaner);
@@ -280,7 +278,7 @@ void dm_log_cache_start(struct dm_log_cache *cache, int error)
 {
 	const struct dm_regions *rg = &cache->common.regions;
 
-	trace_dm_log_resume(cache->common.stats.dev, cache->type, rg->nr_regions,
+	trace_dm_log_resume(cache->common.stats.dev, cache->common.type, rg->nr_regions,
 			    dm_regions_nr_nosync(rg), error);
 	WRITE_ONCE(cache->common.live, true);
 }
@@ -369,7 +367,7 @@ static void spoil(struct dm_log_cache *cache, int error)
 		return;
 	dm_regions_spoil(&cache->common.regions);
 	DMWARN("%s: a mark on %s is not durable (error %d): all dirty until a new table",
-	       cache->type, cache->name, error);
+	       cache->common.type, cache->name, error);
 }
 
 /**

@@ -62,11 +62,9 @@ struct dm_log_cache_ops {
  * @common: arguments and region map; what the log's context points to. The cleaner
  *	may run while it is live
  * @ops: the kind of stable copy
- * @type: the log type's name, for messages
  * @name: which stable copy, for messages
  * @read_only: it cannot be written
  * @log: the log, for the flush callback
- * @ti: the target, for the flush callback and events
  *
  * @commit_lock: see above
  * @cleaner: cleans in the background
@@ -81,11 +79,9 @@ struct dm_log_cache_ops {
 struct dm_log_cache {
 	struct dm_log_common common;
 	const struct dm_log_cache_ops *ops;
-	const char *type;
 	const char *name;
 	bool read_only;
 	struct dm_dirty_log *log;
-	struct dm_target *ti;
 
 	struct mutex commit_lock;	/* the stable copy */
 	struct delayed_work cleaner;

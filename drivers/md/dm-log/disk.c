@@ -72,7 +72,7 @@ static void report_failure(struct disk_log *dl, int error)
 		break;
 	}
 	trace_dm_log_failure(dl->cache.common.stats.dev, dl->dev->name, error);
-	dm_log_raise_event(dl->cache.ti);
+	dm_log_raise_event(dl->cache.common.ti);
 }
 
 /* Tell the world, once, that the log device is in trouble, or no longer is. */
@@ -265,7 +265,7 @@ static int disk_resume(struct dm_dirty_log *log)
 	int r;
 
 	mutex_lock(&dl->cache.commit_lock);
-	dm_log_mirror_uuid(dl->cache.ti, dl->store.owner.uuid);
+	dm_log_mirror_uuid(dl->cache.common.ti, dl->store.owner.uuid);
 	r = dm_log_store_resume(&dl->store, how_to_load(dl));
 	dm_regions_restart(&dl->cache.common.regions);
 	report_health(dl, r);

@@ -129,7 +129,7 @@ void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int err
 	DMWARN("userspace: log %s: no answer to %s from a daemon (error %d): waiting",
 	       us->client.uuid, dm_ulog_type_name(type), error);
 	if (us->cache.resumed)
-		dm_log_raise_event(us->cache.ti);
+		dm_log_raise_event(us->cache.common.ti);
 }
 
 static void report_answer(struct us_log *us)

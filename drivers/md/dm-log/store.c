@@ -43,16 +43,6 @@
 #define READ_TRIES		3
 
 /**
- * struct dm_log_block - one block of the commit under way
- * @chunk: its first chunk
- * @nr_chunks: number of chunks in it; the header's block may have none
- */
-struct dm_log_block {
-	unsigned long chunk;
-	unsigned int nr_chunks;
-};
-
-/**
  * dm_log_store_sectors() - how much of a device a log takes
  * @nr_regions: number of regions
  * @block_sectors: the device's logical block, in sectors
@@ -125,12 +115,9 @@ int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 	store->head = vzalloc(head_blocks(store) * block_bytes(store));
 	store->tail = vzalloc(block_bytes(store));
 	store->buf = vzalloc(store->buf_blocks * block_bytes(store));
-	store->blocks = kvcalloc(store->buf_blocks, sizeof(*store->blocks),
-				 GFP_KERNEL);
 	store->extents = kvcalloc(store->buf_blocks, sizeof(*store->extents),
 				  GFP_KERNEL);
-	if (store->head && store->tail && store->buf && store->blocks &&
-	    store->extents)
+	if (store->head && store->tail && store->buf && store->extents)
 		return 0;
 
 	dm_log_store_exit(store);
@@ -146,7 +133,6 @@ int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 void dm_log_store_exit(struct dm_log_store *store)
 {
 	kvfree(store->extents);
-	kvfree(store->blocks);
 	vfree(store->buf);
 	vfree(store->tail);
 	vfree(store->head);
@@ -179,17 +165,18 @@ static void compose_block(struct dm_log_store *store, u64 block, void *out)
 	}
 }
 
-/* Put a block into the buffer and take its chunks; joins it to the last extent. */
-static void gather_block(struct dm_log_store *store, u64 block,
-			 unsigned int index, unsigned int *nr_extents)
+/* Put a block into the buffer; joins it to the last extent. Return: the chunk after it. */
+static unsigned long gather_block(struct dm_log_store *store, u64 block,
+				  unsigned int index, unsigned int *nr_extents)
 {
-	struct dm_log_block *info = &store->blocks[index];
 	void *data = store->buf + index * block_bytes(store);
 	sector_t sector = block * store->dev->block_sectors;
 	struct dm_log_extent *extent;
+	unsigned int nr_chunks;
+	unsigned long chunk;
 
-	info->chunk = block_chunks(store, block, &info->nr_chunks);
-	dm_regions_take(store->regions, info->chunk, info->nr_chunks);
+	chunk = block_chunks(store, block, &nr_chunks);
+	dm_regions_take(store->regions, chunk, nr_chunks);
 	compose_block(store, block, data);
 
 	extent = *nr_extents ? &store->extents[*nr_extents - 1] : NULL;
@@ -200,6 +187,18 @@ static void gather_block(struct dm_log_store *store, u64 block,
 		extent->data = data;
 	}
 	extent->nr_sectors += store->dev->block_sectors;
+	return chunk + nr_chunks;
+}
+
+/* Nothing is known of what an extent should have written. */
+static void pend_extent(struct dm_log_store *store, const struct dm_log_extent *extent)
+{
+	sector_t sector, end = extent->sector + extent->nr_sectors;
+
+	for (sector = extent->sector; sector < end; sector++)
+		if (sector >= DM_LOG_HEADER_SECTORS &&
+		    sector - DM_LOG_HEADER_SECTORS < store->regions->nr_chunks)
+			dm_regions_pend(store->regions, sector - DM_LOG_HEADER_SECTORS);
 }
 
 static void count_write(struct dm_log_store *store, unsigned int nr_blocks,
@@ -223,7 +222,7 @@ static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
 {
 	u64 start = trace_dm_log_write_enabled() ? ktime_get_ns() : 0;
 	bool lost = false;
-	unsigned int i, j;
+	unsigned int i;
 	int r;
 
 	for (i = 0; i < nr_extents; i++)
@@ -241,13 +240,9 @@ static int write_gathered(struct dm_log_store *store, unsigned int nr_blocks,
 	else if (r)
 		store->flush_failed = true;
 
-	/*
-	 * One failure fails all: the flush that should have made the others
-	 * durable may not have been sent.
-	 */
-	for (i = 0; r && i < nr_blocks; i++)
-		for (j = 0; j < store->blocks[i].nr_chunks; j++)
-			dm_regions_pend(store->regions, store->blocks[i].chunk + j);
+	/* One fails all: the flush for the others may not have been sent. */
+	for (i = 0; r && i < nr_extents; i++)
+		pend_extent(store, &store->extents[i]);
 	dm_regions_committed(store->regions);
 	return r;
 }
@@ -264,12 +259,9 @@ static int commit_pending(struct dm_log_store *store)
 		int wave;
 
 		while (n < store->buf_blocks && chunk < rg->nr_chunks) {
-			u64 block = block_of_chunk(store, chunk);
-
-			gather_block(store, block, n, &nr_extents);
-			chunk = store->blocks[n].chunk + store->blocks[n].nr_chunks;
+			chunk = gather_block(store, block_of_chunk(store, chunk), n++,
+					     &nr_extents);
 			chunk = dm_regions_next_pending(rg, chunk);
-			n++;
 		}
 		wave = write_gathered(store, n, nr_extents, false);
 		if (!r)
@@ -302,9 +294,8 @@ static void update_header(struct dm_log_store *store)
 
 /*
  * Commit everything, the header last. What was read and did not have to change may
- * still be in the device's cache: somebody else wrote it, or we did and were told
- * that it failed. It must not be lost once it counts, so flush it before the
- * header; failing that, write it.
+ * still be in the device's cache, and must not be lost once it counts: so flush it
+ * before the header; failing that, write it.
  */
 static int commit_with_header(struct dm_log_store *store)
 {
@@ -320,9 +311,8 @@ static int commit_with_header(struct dm_log_store *store)
 	r = write_gathered(store, 1, nr_extents, true);
 	if (r)
 		/*
-		 * Also if no bit has changed. The old header may vouch for
-		 * regions that a smaller mirror does not have, and that a larger
-		 * one would believe to be clean.
+		 * Also if no bit has changed: the old header may vouch for regions
+		 * that a smaller mirror does not have, and a larger one believes.
 		 */
 		dm_regions_pend_all(store->regions);
 	else

@@ -96,8 +96,7 @@ enum dm_log_store_state {
  * @tail: the last block, as it was read
  * @buf: blocks on their way to or from the device
  * @buf_blocks: size of @buf
- * @blocks: what the blocks in @buf are, while they are written
- * @extents: the writes they make
+ * @extents: the writes that they make
  *
  * All calls are serialised by the caller.
  */
@@ -115,7 +114,6 @@ struct dm_log_store {
 	void *tail;
 	void *buf;
 	unsigned int buf_blocks;
-	struct dm_log_block *blocks;
 	struct dm_log_extent *extents;
 };
 

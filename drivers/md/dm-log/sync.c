@@ -479,7 +479,7 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 			dm_regions_set_sync(rg, region, false);
 		dm_regions_legs_failed(rg);
 		if (!known)
-			dm_log_raise_event(us->cache.ti);
+			dm_log_raise_event(us->cache.common.ti);
 	}
 
 	r = us_request(us, DM_ULOG_SET_REGION_SYNC, &news, sizeof(news), NULL, 0,

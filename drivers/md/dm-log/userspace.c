@@ -330,7 +330,7 @@ static void us_dtr(struct dm_dirty_log *log)
 	struct us_log *us = to_us_log(log);
 
 	dm_logs_remove(&us->cache.common);
-	free_us_log(us, us->cache.ti);
+	free_us_log(us, us->cache.common.ti);
 }
 
 /*
@@ -425,7 +425,7 @@ static int us_flush(struct dm_dirty_log *log)
 			       READ_ONCE(us->nosync_owed));
 	/* The mirror may hold writes back now: somebody should look. */
 	if (r && !us->flush_failed)
-		dm_log_raise_event(us->cache.ti);
+		dm_log_raise_event(us->cache.common.ti);
 	us->flush_failed = r != 0;
 	return r;
 }

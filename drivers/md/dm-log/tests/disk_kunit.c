@@ -79,7 +79,7 @@ static void count_event(struct dm_target *ti)
 static void count_kick(struct dm_log_cache *cache, unsigned int delay_ms)
 {
 	if (cache->common.live)
-		to_mirror(cache->ti)->nr_kicks++;
+		to_mirror(cache->common.ti)->nr_kicks++;
 }
 
 static void give_uuid(struct dm_target *ti, char *uuid)
@@ -1370,7 +1370,10 @@ static void worker_in_read(struct dm_log_fake_dev *fake, bool write)
 
 	if (write)
 		return;
-	tm->nr_locked += mutex_is_locked(&to_dm_log_cache(tm->log)->commit_lock);
+	if (mutex_is_locked(&to_dm_log_cache(tm->log)->commit_lock)) {
+		tm->nr_locked++;
+		return;
+	}
 	mark(tm, 0);
 	KUNIT_EXPECT_NE(tm->test, flush(tm), 0);
 }

@@ -243,7 +243,7 @@ static void count_event(struct dm_target *ti)
 /* The cleaner runs when the test says so, and in the test's task. */
 static void count_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 {
-	container_of(cache->ti, struct dm_log_fake_mirror, ti)->nr_tends++;
+	container_of(cache->common.ti, struct dm_log_fake_mirror, ti)->nr_tends++;
 }
 
 /* All that was to go wrong and has not, goes right. */
