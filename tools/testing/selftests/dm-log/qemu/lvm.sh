@@ -49,6 +49,15 @@ switch() { # NAME TABLE
 }
 lose() { switch "$1" "0 $(cat "/sys/block/vd$1/size") error"; }
 return_of() { switch "$1" "$(table "$1")"; }
+# Two MiB of it, from the fifth extent on.
+part_is() { # NAME TARGET ARGUMENT...
+	local name=$1 disk=/dev/vd$1
+
+	shift
+	switch "$name" "0 10240 linear $disk 0
+10240 4096 $*
+14336 $(($(cat "/sys/block/vd$name/size") - 14336)) linear $disk 14336"
+}
 
 # As a new disk, after its loss was dealt with.
 replace() { # NAME
@@ -396,7 +405,32 @@ fi
 claim "the destination fails and is back: the file system goes on, pvmove --abort" '
 	slowly; moving pvmove -i1 ${pv}a ${pv}d && lose d && fast && goes_on && has status vg-pvmove0 " AD 1 core" &&
 	kill_mover; return_of d && lv pvmove --abort && good_linear m && is ${pv}a "$(on m)"'
-claim "the file system is clean" 'clean_fs m && lv lvremove -y vg/m'
+# A mirror without handle_errors says of a copy that failed that it was made.
+said_of_recovery() { dmesg | grep -c 'could not be recovered'; }
+gave_up() { [ "$(said_of_recovery)" -gt "$said_before" ]; }
+events() { dms info -c --noheadings -o events vg-pvmove0; }
+lv_sum() { drop_caches; sha1sum </dev/vg/m; }
+all_but_few() { # in sync, and no more will be: the same number as long as LVM looks twice
+	before=$(in_sync vg-pvmove0)
+	sleep 3
+	[ "$before" = "$(in_sync vg-pvmove0)" ]
+}
+if [ -z "$STOCK" ]; then
+	claim "B47: a part of the destination fails in mid-move and is back: it is copied again, the move ends" '
+		slowly; said_before=$(said_of_recovery); part_is d error && moving pvmove -i1 ${pv}a ${pv}d &&
+		wait_until gave_up && return_of d && goes_on && fast && wait $mover && good_linear m &&
+		is ${pv}d "$(on m)" && lv pvmove -i1 ${pv}d ${pv}a && good_linear m'
+	claim "the file system is clean" 'clean_fs m'
+	claim "B47: sectors of the source cannot be read: the move does not end, event and kernel log tell" '
+		sum=$(lv_sum) said_before=$(said_of_recovery) && part_is a flakey /dev/vda 10240 0 3600 1 error_reads && slowly &&
+		moving pvmove -i1 ${pv}a ${pv}d && n=$(events) && fast && wait_until gave_up && wait_until all_but_few &&
+		[ "$(events)" -gt "$n" ] && s=$(in_sync vg-pvmove0) && [ "${s%/*}" -lt "${s#*/}" ] && kill -0 $mover'
+	claim "pvmove --abort leaves every byte as it was" '
+		kill_mover; return_of a && lv pvmove --abort && is ${pv}a "$(on m)" && is "$sum" "$(lv_sum)" &&
+		lv lvremove -y vg/m'
+else
+	claim "the file system is clean" 'clean_fs m && lv lvremove -y vg/m'
+fi
 claim "pvmove of a leg of a mirror in use, and of its log" '
 	lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 128k -L 32M -n m vg ${pv}a ${pv}b ${pv}c && make_fs m &&
 	lv pvmove -i1 ${pv}b ${pv}d && good_mirror m disk && is ${pv}d "$(on m_mimage_1)" &&
