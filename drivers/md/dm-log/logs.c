@@ -215,6 +215,8 @@ MODULE_PARM_DESC(max_idle_regions,
 		 "Idle regions of one log that may stay dirty for so long");
 
 #if IS_ENABLED(CONFIG_DM_LOG_USERSPACE)
+unsigned int dm_log_daemon_timeout_s;
+
 static struct dm_logs_param daemon_timeout_s = { &dm_log_daemon_timeout_s, 24 * 60 * 60 };
 module_param_cb(daemon_timeout_s, &param_ops, &daemon_timeout_s, 0644);
 MODULE_PARM_DESC(daemon_timeout_s,

@@ -31,7 +31,7 @@ extern unsigned int dm_logs_reboot_wait_ms;
 #define VISIBLE_IF_DM_LOG_KUNIT static
 #endif
 
-/* Module parameters, each kept where it counts; logs.c sets them. */
+/* Module parameters; logs.c sets them. */
 extern unsigned int dm_log_clean_delay_ms;
 extern unsigned int dm_log_max_idle_regions;
 extern unsigned int dm_log_daemon_timeout_s;

@@ -45,8 +45,6 @@
  */
 VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_resend_ms = 15 * MSEC_PER_SEC;
 
-unsigned int dm_log_daemon_timeout_s;
-
 /**
  * struct us_try - a request while it is being tried
  * @call: the request
