@@ -317,17 +317,18 @@ static int clear_some(struct us_log *us)
 	if (!nr)
 		return 0;
 
-	for (i = 0; i < nr; i++)
+	/* Both now: the worker may recover a region before this is answered. */
+	for (i = 0; i < nr; i++) {
 		__clear_bit(us->batch[i], us->held);
+		clear_bit(us->batch[i], us->maybe);
+	}
 	r = send_groups(us, DM_ULOG_CLEAR_REGION, nr, US_WAIT_LIMITED);
 	/* That it was answered does not mean that it was done. */
 	if (!r)
 		r = us_request(us, DM_ULOG_FLUSH, NULL, 0, NULL, 0, US_WAIT_LIMITED);
-	for (i = 0; i < nr; i++) {
-		if (r)
-			owe_clears(us, div_u64(us->batch[i], DM_REGIONS_PER_CHUNK));
-		else
-			clear_bit(us->batch[i], us->maybe);
+	for (i = 0; r && i < nr; i++) {
+		set_bit(us->batch[i], us->maybe);
+		owe_clears(us, div_u64(us->batch[i], DM_REGIONS_PER_CHUNK));
 	}
 	if (r) {
 		DMWARN_LIMIT("userspace: log %s: cannot clear regions (error %d): they stay dirty",

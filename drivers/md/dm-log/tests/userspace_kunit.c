@@ -20,6 +20,7 @@
 
 #include "../common.h"
 #include "../private.h"
+#include "../userspace.h"
 #include "fake-daemon.h"
 
 #define NR		FAKE_REGIONS
@@ -757,6 +758,39 @@ static void us_recovered(struct kunit *test)
 	expect_trace(fm, "|XF");
 	run_cleaner(fm, 2);
 	expect_trace(fm, "");
+}
+
+/* What the worker does once SET_REGION_SYNC is answered, while the cleaner waits. */
+static void recover_7_in_flush(struct dm_log_fake_mirror *fm, u32 type)
+{
+	struct us_log *us = to_us_log(fm->log);
+
+	if (type != DM_ULOG_FLUSH)
+		return;
+	fm->on_request = NULL;
+	set_bit(7, us->maybe);
+	dm_regions_set_sync(&us->cache.common.regions, 7, true);
+}
+
+/* A daemon ignores the CLEAR of a region that is recovered only then: one more is owed. */
+static void us_recovered_in_clear(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region = 0;
+
+	mark(fm, 7);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 7);
+	__clear_bit(7, fm->daemon.in_sync);
+	fm->daemon.work = 7;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	clear(fm, 7);
+	forget_trace(&fm->daemon);
+	fm->on_request = recover_7_in_flush;
+	run_cleaner(fm, 2);
+	expect_trace(fm, "|XF");
+	run_cleaner(fm, 2);
+	expect_trace(fm, "|XF");
 }
 
 /* Contract C3: it was never marked, so a write to it has to be. */
@@ -1950,6 +1984,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_failing_clears),
 	KUNIT_CASE(us_failing_clear_flush),
 	KUNIT_CASE(us_recovered),
+	KUNIT_CASE(us_recovered_in_clear),
 	KUNIT_CASE(us_recovered_then_marked),
 	KUNIT_CASE(us_failed_write),
 	KUNIT_CASE(us_given_up_not_cleared),
