@@ -208,6 +208,9 @@ static void run_cleaner(struct work_struct *work)
 	/* The worker of an idle mirror does not run: see to the rest here. */
 	if (has_work(cache))
 		dm_log_cache_tend(cache, max(READ_ONCE(dm_log_clean_delay_ms), AGAIN_MS));
+	/* The worker may have been in a hurry meanwhile, and that put it off. */
+	if (READ_ONCE(cache->hurry))
+		dm_log_cache_tend(cache, 0);
 }
 
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
@@ -390,7 +393,7 @@ int dm_log_cache_flush(struct dm_log_cache *cache, bool force)
 	int r = 0;
 
 	dm_log_count(&common->stats.flushes, 1);
-	common->let_go = DM_REGIONS_NONE;
+	common->let_go = false;
 	common->refusing = false;
 
 	if (dm_regions_nr_idle(rg))
@@ -400,7 +403,7 @@ int dm_log_cache_flush(struct dm_log_cache *cache, bool force)
 	} else if (common->marked || old_marks || !cache->read_only) {
 		r = dm_log_cache_commit(cache, false);
 		/* A mirror never forgets an error: one that passes shall not count. */
-		if (r && common->marked && !old_marks)
+		if (r && common->marked && !old_marks && !rg->spoiled && !cache->read_only)
 			r = dm_log_cache_commit(cache, false);
 	}
 	if (!r) {

@@ -33,7 +33,6 @@ void dm_log_common_name(struct dm_log_common *common, struct dm_target *ti,
 
 	common->type = type;
 	common->ti = ti;
-	common->let_go = DM_REGIONS_NONE;
 	if (md)
 		common->stats.dev = disk_devt(dm_disk(md));
 }
@@ -151,13 +150,10 @@ int dm_log_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 		return 1;
 	}
 	/*
-	 * A write that could not wait: to all legs. dm-region-hash asks once more, for what
-	 * it keeps in mind, which reads go by, too.
+	 * A write that could not wait goes to all legs. So has the next to its region:
+	 * what dm-region-hash was told once it does not ask again while that is in use.
 	 */
-	if (likely(region != common->let_go) || region == DM_REGIONS_NONE)
-		return 0;
-	common->let_go = DM_REGIONS_NONE;
-	return 1;
+	return common->let_go;
 }
 
 /**
@@ -246,7 +242,7 @@ int dm_log_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 		return 0;
 	if (READ_ONCE(common->live))
 		return 1;
-	common->let_go = region;
+	common->let_go = true;
 	return 0;
 }
 

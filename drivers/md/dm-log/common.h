@@ -29,8 +29,8 @@ struct dm_target;
  * @live: between resume and presuspend; written by the ioctl thread
  * @marked: a region was marked since flush() last found all marks durable; the worker
  *	only, as the next three
- * @let_go: the region of a write of this pass that cannot wait for its recovery, or
- *	DM_REGIONS_NONE
+ * @let_go: a write of this pass cannot wait for the recovery of its region: what is asked
+ *	until flush() is about writes, which go to all legs
  * @refusing: such writes must not be issued: the stable copy may call the region clean
  * @refused: there is one in this pass, so that flush() fails
  * @cache: that of a log which has a stable copy, which it lies in; or NULL
@@ -45,7 +45,7 @@ struct dm_log_common {
 	struct dm_target *ti;
 	bool live;
 	bool marked;
-	u64 let_go;
+	bool let_go;
 	bool refusing;
 	bool refused;
 	struct dm_log_cache *cache;

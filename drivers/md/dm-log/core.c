@@ -81,7 +81,7 @@ static int core_flush(struct dm_dirty_log *log)
 {
 	struct dm_log_common *common = log->context;
 
-	common->let_go = DM_REGIONS_NONE;
+	common->let_go = false;
 	return 0;
 }
 

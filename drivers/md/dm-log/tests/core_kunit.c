@@ -490,10 +490,12 @@ static void core_lets_go(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 0);
 	KUNIT_EXPECT_EQ(test, log->type->is_remote_recovering(log, 1), 0);
 	KUNIT_EXPECT_EQ(test, in_sync_now(log, 1), -EWOULDBLOCK);
+	/* dm-region-hash asks twice, and what it was told last goes for the next write, too. */
 	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 1);
-	/* B71: what the hash keeps in mind is for reads, too. */
-	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 1);
 	KUNIT_EXPECT_EQ(test, log->type->flush(log), 0);
+	/* B71: not for the reads of the next pass. */
+	KUNIT_EXPECT_EQ(test, in_sync(log, 1), 0);
 	/* It may not ask at all, because it keeps something in mind already. */
 	KUNIT_EXPECT_EQ(test, log->type->is_remote_recovering(log, 1), 0);
 	KUNIT_EXPECT_EQ(test, log->type->flush(log), 0);
