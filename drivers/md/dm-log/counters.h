@@ -20,7 +20,7 @@
  * @commit_errors: those that failed
  * @writes: writes to the log device
  * @bytes: what they wrote
- * @cleanings: how often idle regions were cleaned; under clean_lock
+ * @cleanings: how often idle regions were cleaned; the cleaner, or a suspend
  * @cleaned: how many regions
  * @requests: messages to the daemon, those that were sent again included
  * @unanswered: those without an answer

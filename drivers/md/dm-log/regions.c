@@ -552,11 +552,18 @@ void dm_regions_restart(struct dm_regions *rg)
  */
 u64 dm_regions_sync_count(struct dm_regions *rg)
 {
-	u64 nr = rg->nr_regions - READ_ONCE(rg->nr_nosync);
+	bool suspect = rg->durable && !dm_regions_may_clean(rg);
+	u64 nr;
 
+	/*
+	 * Not the legs as a resume leaves them with the regions from before it. Pairs
+	 * with the lock in dm_regions_load() and dm_regions_restart().
+	 */
+	smp_rmb();
+	nr = rg->nr_regions - READ_ONCE(rg->nr_nosync);
 	if (nr < rg->nr_regions)
 		return nr;
-	if (rg->durable && !dm_regions_may_clean(rg))
+	if (suspect)
 		return nr - 1;
 	WRITE_ONCE(rg->believed, true);
 	return nr;
