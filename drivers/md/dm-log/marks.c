@@ -22,7 +22,6 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/vmalloc.h>
 
 #include "private.h"
 #include "userspace.h"
@@ -74,9 +73,9 @@ void us_commit_exit(struct us_log *us)
 	kfree(us->chunks);
 	kfree(us->batch);
 	kfree(us->bits);
-	vfree(us->owed);
-	vfree(us->maybe);
-	vfree(us->held);
+	kvfree(us->owed);
+	kvfree(us->maybe);
+	kvfree(us->held);
 }
 
 /**

@@ -45,8 +45,8 @@
 #include <linux/overflow.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/vmalloc.h>
 
 #include "regions.h"
 
@@ -68,7 +68,7 @@ static bool region_exists(const struct dm_regions *rg, u64 region)
  * @nr: number of bits
  *
  * Context: process context, may sleep.
- * Return: zeroed memory, a multiple of 8 bytes, for vfree(); or NULL.
+ * Return: zeroed memory, a multiple of 8 bytes, for kvfree(); or NULL.
  */
 unsigned long *dm_regions_alloc_bitmap(u64 nr)
 {
@@ -77,9 +77,8 @@ unsigned long *dm_regions_alloc_bitmap(u64 nr)
 	/* 32-bit machines can count further than they can address. */
 	if (u64s != DIV_ROUND_UP_ULL(nr, BITS_PER_TYPE(u64)))
 		return NULL;
-	/* Random access to large maps: the fewer pages the better. */
-	return vmalloc_huge(array_size(u64s, sizeof(u64)),
-			    GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+	/* Random access to large maps: kvzalloc() takes huge pages for them. */
+	return kvzalloc(array_size(u64s, sizeof(u64)), GFP_KERNEL | __GFP_NOWARN);
 }
 
 /**
@@ -144,11 +143,11 @@ bad:
  */
 void dm_regions_exit(struct dm_regions *rg)
 {
-	vfree(rg->idle);
-	vfree(rg->stale);
-	vfree(rg->pending);
-	vfree(rg->second);
-	vfree(rg->marked);
+	kvfree(rg->idle);
+	kvfree(rg->stale);
+	kvfree(rg->pending);
+	kvfree(rg->second);
+	kvfree(rg->marked);
 	memset(rg, 0, sizeof(*rg));
 }
 

@@ -23,7 +23,6 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/vmalloc.h>
 
 #include "logs.h"
 #include "private.h"
@@ -262,7 +261,7 @@ static void free_us_log(struct us_log *us, struct dm_target *ti)
 
 	if (us->dev)
 		dm_put_device(ti, us->dev);
-	vfree(us->in_sync_map);
+	kvfree(us->in_sync_map);
 	dm_log_answers_exit(&us->answers);
 	us_commit_exit(us);
 	dm_log_cache_exit(&us->cache);
