@@ -112,13 +112,16 @@ int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 	store->buf_blocks = min_t(u64, store->nr_blocks,
 				  max_t(u64, BUF_BYTES / block_bytes(store), 1));
 
-	store->head = vzalloc(head_blocks(store) * block_bytes(store));
-	store->tail = vzalloc(block_bytes(store));
-	store->buf = vzalloc(store->buf_blocks * block_bytes(store));
+	/* In one piece; dm-io wants memory from vmalloc(). */
+	store->head = vzalloc((head_blocks(store) + 1 + store->buf_blocks) *
+			      block_bytes(store));
 	store->extents = kvcalloc(store->buf_blocks, sizeof(*store->extents),
 				  GFP_KERNEL);
-	if (store->head && store->tail && store->buf && store->extents)
+	if (store->head && store->extents) {
+		store->tail = store->head + head_blocks(store) * block_bytes(store);
+		store->buf = store->tail + block_bytes(store);
 		return 0;
+	}
 
 	dm_log_store_exit(store);
 	return -ENOMEM;
@@ -133,8 +136,6 @@ int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 void dm_log_store_exit(struct dm_log_store *store)
 {
 	kvfree(store->extents);
-	vfree(store->buf);
-	vfree(store->tail);
 	vfree(store->head);
 	memset(store, 0, sizeof(*store));
 }
