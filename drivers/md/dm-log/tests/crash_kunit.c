@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit test of the crash rule: whenever the power fails, every region whose legs
- * may differ is dirty on the log device.
+ * may differ is dirty on the log device; and of what the mirror reads while it runs.
  *
- * A model mirror drives a real disk log at random: writes, failed writes,
- * recovery, cleaning, suspend, reload with another number of regions or with
- * regions of another size, failing log I/O. It knows which regions' legs may
- * differ: failed or never copied, written on one leg only, a write in flight, or
- * written since the last flush of the legs. During every write to the log device,
- * and whenever writes to the legs were let go, the power fails with every subset
- * of the sectors that are not known to be durable (a random choice, if they are
- * many) on the medium. Each time the real code reads the log back, and no region
- * whose legs may differ must be in sync.
+ * A model of the mirror (fake-mirror.h) drives a real disk log at random: writes,
+ * recovery, cleaning, suspend, reload with other features, with another number of
+ * regions or with regions of another size, power failures of the whole machine; now
+ * and then a leg fails a write, a copy or a flush, and loses some of what it had
+ * cached, or it loses its power, or the log device does or fails.
+ *
+ * During every write to the log device, and whenever writes to the legs were let go,
+ * the power fails with every subset of the sectors that are not known to be durable (a
+ * random choice, if they are many) on the medium. No region whose legs may differ then
+ * must be clean. That is judged by the format, where the header is one from which the
+ * real code has started before; the real code starts where it is not, and now and then
+ * where it is, and must agree about every region.
  */
 
 #include <kunit/static_stub.h>
@@ -21,13 +24,15 @@
 #include <linux/dm-dirty-log.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/sort.h>
 #include <linux/string.h>
 
 #include "../cache.h"
+#include "../common.h"
 #include "../private.h"
-#include "../regions.h"
-#include "../store.h"
 #include "fake-dev.h"
+#include "fake-mirror.h"
 
 /* Three chunks, so that commits have several sectors; few regions in use. */
 #define LARGE		9000
@@ -35,9 +40,14 @@
 #define NR_ACTIVE	48
 #define REGION_SECTORS	1024
 #define LOG_SECTORS	16
+#define HEADER_BYTES	1024
 #define RUBBISH		0x6b
-#define MAX_SUBSETS	128
+#define MAX_SUBSETS	32
 #define ONE_HOUR_MS	(60 * 60 * 1000)
+/* One of so many crashed machines is started although its header is known. */
+#define START_EVERY	256
+/* In one region at the same time. */
+#define MAX_WRITES	3
 
 static unsigned int crash_states = 1000000;
 module_param(crash_states, uint, 0444);
@@ -48,55 +58,35 @@ module_param(crash_seed, ullong, 0444);
 MODULE_PARM_DESC(crash_seed, "KUnit: replay the run with this seed");
 
 /**
- * struct crash_region - the truth about one region
- * @nr: its number
- * @in_sync: the mirror believes its legs to agree
- * @differ: they don't, or nobody knows
- * @marked: marked and not cleared
- * @held: a write waits for the log to be flushed
- * @in_flight: a write is in flight
- * @unflushed: the legs may still lose a write that has ended
- * @touched: since the flush of the legs under way has begun
- */
-struct crash_region {
-	u64 nr;
-	bool in_sync;
-	bool differ;
-	bool marked;
-	bool held;
-	bool in_flight;
-	bool unflushed;
-	bool touched;
-};
-
-/**
  * struct crash_tally - how often what was done
- * @passes: passes of the worker
  * @cleans: runs of the cleaner
- * @recovered: regions copied
- * @failed_writes: of the legs
- * @failed_flushes: of the legs
- * @suspends: and resumes
- * @reloads: of these, with a new table
+ * @reloads: with a new table
  * @resized: of these, with more or fewer regions
  * @other_size: of these, with regions of another size
- * @log_writes_failed: were told to fail, likewise the next two
+ * @power_cuts: after which the machine started again
+ * @log_writes_failed: were told to fail, likewise the next three
  * @log_flushes_failed: the write went well
  * @log_reads_failed: at a resume
+ * @log_cycles: power failures of the log device
+ * @started: crashed machines that the real code has started on
+ * @dirty: regions that had to be, and were, dirty after a crash
+ * @clean: regions that were clean after a crash, of those that may be
+ * @kept_dirty: the rest of these
  */
 struct crash_tally {
-	u64 passes;
 	u64 cleans;
-	u64 recovered;
-	u64 failed_writes;
-	u64 failed_flushes;
-	u64 suspends;
 	u64 reloads;
 	u64 resized;
 	u64 other_size;
+	u64 power_cuts;
 	u64 log_writes_failed;
 	u64 log_flushes_failed;
 	u64 log_reads_failed;
+	u64 log_cycles;
+	u64 started;
+	u64 dirty;
+	u64 clean;
+	u64 kept_dirty;
 };
 
 /**
@@ -110,155 +100,245 @@ struct crash_param {
 	u8 fill;
 };
 
-struct crash_mirror {
+/**
+ * struct crash - the test
+ * @test: the test
+ * @param: the log device
+ * @fm: the mirror
+ * @fake: its log device
+ * @region: the regions that are used, in order; of a mirror that is small only the
+ *	first ones exist
+ * @region_sectors: their size
+ * @rnd: chance
+ * @in_cleaner: the cleaner runs, and the worker may run beside it
+ * @fails: the legs that fail the next flush by the log
+ * @lossy: they lose what they have cached
+ *
+ * @disk: what the machine finds on its log device after the crash
+ * @starting: it is being started on that
+ * @header: one from which it has started
+ * @header_known: there is one for this geometry
+ *
+ * @states: crashes
+ * @writes: to the log device during which it crashed
+ * @tally: what was done
+ */
+struct crash {
 	struct kunit *test;
 	const struct crash_param *param;
-	struct dm_target ti;
-	struct dm_dirty_log *log;
+	struct dm_log_fake_mirror fm;
 	struct dm_log_fake_dev *fake;
-	struct crash_region region[NR_ACTIVE];
-	struct rnd_state rnd;
-	u64 nr_regions;
+	struct dm_log_fake_region region[NR_ACTIVE];
 	u32 region_sectors;
+	struct rnd_state rnd;
 	bool in_cleaner;
-	struct crash_tally tally;
+	u8 fails;
+	bool lossy;
 
-	/* The machine after the crash. */
 	struct dm_log_fake_dev *disk;
-	struct dm_regions regions[2];
-	struct dm_log_store store[2][2];
+	bool starting;
+	u8 header[HEADER_BYTES];
+	bool header_known;
 
 	u64 states;
 	u64 writes;
-	u64 dirty;	/* regions that had to be, and were, dirty */
+	struct crash_tally tally;
 };
 
-static struct crash_mirror *to_crash_mirror(struct dm_target *ti)
+static struct crash *to_crash(struct dm_log_fake_mirror *fm)
 {
-	return container_of(ti, struct crash_mirror, ti);
+	return container_of(fm, struct crash, fm);
 }
 
-static u32 pick(struct crash_mirror *cm, u32 limit)
+static u32 pick(struct crash *cr, u32 limit)
 {
-	return prandom_u32_state(&cm->rnd) % limit;
+	return prandom_u32_state(&cr->rnd) % limit;
 }
 
-static bool exists(const struct crash_mirror *cm, const struct crash_region *r)
+static bool one_in(struct crash *cr, u32 nr)
 {
-	return r->nr < cm->nr_regions;
+	return !pick(cr, nr);
 }
 
-static bool may_differ(const struct crash_region *r)
+/*
+ * The machine after the crash.
+ */
+
+static struct dm_dirty_log *make_log(struct crash *cr)
 {
-	return r->differ || r->in_flight || r->unflushed;
+	char dev[] = "dev", size[16];
+	char *argv[2] = { dev, size };
+	struct dm_dirty_log *log;
+
+	snprintf(size, sizeof(size), "%u", cr->region_sectors);
+	cr->fm.ti.len = cr->fm.nr_regions * cr->region_sectors;
+	log = dm_dirty_log_create("disk", &cr->fm.ti, dm_log_fake_mirror_flush_legs, 2, argv);
+	KUNIT_ASSERT_NOT_NULL(cr->test, log);
+	return log;
+}
+
+static bool bit_is_set(const struct dm_log_fake_dev *disk, u64 nr)
+{
+	return disk->data[HEADER_BYTES + nr / 8] >> nr % 8 & 1;
 }
 
 /* Start the crashed machine on what is on its disk. */
-static void recover_and_check(struct crash_mirror *cm)
+static void start(struct crash *cr, unsigned long *in_sync)
 {
-	int which = cm->nr_regions == LARGE, size = cm->region_sectors != REGION_SECTORS;
-	struct dm_regions *rg = &cm->regions[which];
-	int i;
+	struct dm_dirty_log *log;
+	unsigned int i;
+	bool any = false;
 
-	dm_regions_fill(rg, DM_REGION_NOSYNC);
-	KUNIT_EXPECT_EQ(cm->test, dm_log_store_resume(&cm->store[which][size],
-						      DM_LOG_LOAD), 0);
-	cm->states++;
-
-	for (i = 0; i < NR_ACTIVE; i++) {
-		const struct crash_region *r = &cm->region[i];
-
-		if (!exists(cm, r) || !may_differ(r))
-			continue;
-		cm->dirty++;
-		if (dm_regions_in_sync(rg, r->nr)) {
-			KUNIT_FAIL(cm->test,
-				   "region %llu lost: differ %d, flight %d, unflushed %d\n",
-				   r->nr, r->differ, r->in_flight, r->unflushed);
-			return;
+	cr->tally.started++;
+	memcpy(cr->disk->medium, cr->disk->data, HEADER_BYTES);
+	cr->starting = true;
+	log = make_log(cr);
+	cr->starting = false;
+	log->type->resume(log);
+	bitmap_zero(in_sync, NR_ACTIVE);
+	for (i = 0; i < cr->fm.nr_slots; i++)
+		if (log->type->in_sync(log, cr->region[i].nr, 1)) {
+			__set_bit(i, in_sync);
+			any = true;
 		}
+	dm_dirty_log_destroy(log);
+	if (any) {
+		memcpy(cr->header, cr->disk->medium, HEADER_BYTES);
+		cr->header_known = true;
+	}
+}
+
+static void start_and_check(struct crash *cr)
+{
+	bool known = cr->header_known && !memcmp(cr->header, cr->disk->data, HEADER_BYTES);
+	DECLARE_BITMAP(in_sync, NR_ACTIVE);
+	DECLARE_BITMAP(bits, NR_ACTIVE);
+	unsigned int i;
+
+	cr->states++;
+	bitmap_zero(bits, NR_ACTIVE);
+	for (i = 0; i < cr->fm.nr_slots; i++)
+		__assign_bit(i, bits, bit_is_set(cr->disk, cr->region[i].nr));
+	if (!known || cr->states % START_EVERY == 0) {
+		start(cr, in_sync);
+		if (known && !bitmap_equal(in_sync, bits, NR_ACTIVE))
+			KUNIT_FAIL(cr->test, "the format says other regions are clean\n");
+	} else {
+		bitmap_copy(in_sync, bits, NR_ACTIVE);
+	}
+
+	for (i = 0; i < cr->fm.nr_slots; i++) {
+		const struct dm_log_fake_region *r = &cr->region[i];
+
+		if (!dm_log_fake_mirror_may_differ(&cr->fm, r)) {
+			cr->tally.clean += test_bit(i, in_sync);
+			cr->tally.kept_dirty += !test_bit(i, in_sync);
+			continue;
+		}
+		if (r->unmarked)
+			continue;
+		cr->tally.dirty++;
+		if (!test_bit(i, in_sync))
+			continue;
+		KUNIT_FAIL(cr->test,
+			   "region %llu lost: differs %d, in flight %u, not flushed %d %d\n",
+			   r->nr, r->differ, dm_log_fake_in_flight(r),
+			   dm_log_fake_mirror_unflushed(&cr->fm, r, 0),
+			   dm_log_fake_mirror_unflushed(&cr->fm, r, 1));
+		cr->fm.wrong_region = r->nr;
+		dm_log_fake_mirror_tell(&cr->fm, cr->test);
+		return;
 	}
 }
 
 /* Any subset. */
-static u64 pick_sectors(struct crash_mirror *cm)
+static u64 pick_sectors(struct crash *cr)
 {
-	return (u64)prandom_u32_state(&cm->rnd) << 32 | prandom_u32_state(&cm->rnd);
+	return (u64)prandom_u32_state(&cr->rnd) << 32 | prandom_u32_state(&cr->rnd);
+}
+
+static void put_sector(struct crash *cr, u64 s, const u8 *data)
+{
+	memcpy(cr->disk->data + (s << SECTOR_SHIFT), data, SECTOR_SIZE);
 }
 
 /* The medium, with those of the cached sectors that are in @kept. */
-static void put_medium(struct crash_mirror *cm, u64 kept)
+static void put_medium(struct crash *cr, u64 kept)
 {
-	struct dm_log_fake_dev *fake = cm->fake;
-	unsigned int s;
+	struct dm_log_fake_dev *fake = cr->fake;
+	u64 s;
 
-	memcpy(cm->disk->data, fake->medium, LOG_SECTORS << SECTOR_SHIFT);
-	for (s = 0; s < LOG_SECTORS; s++)
+	memcpy(cr->disk->data, fake->medium, LOG_SECTORS << SECTOR_SHIFT);
+	for (s = 0; fake->cached & kept && s < LOG_SECTORS; s++)
 		if (fake->cached & kept & BIT_ULL(s))
-			memcpy(cm->disk->data + (s << SECTOR_SHIFT),
-			       fake->data + (s << SECTOR_SHIFT), SECTOR_SIZE);
+			put_sector(cr, s, fake->data + (s << SECTOR_SHIFT));
 }
 
 /* Of @nr sectors that may be lost: all subsets if they are few, or some. */
 static unsigned int nr_subsets(unsigned int nr)
 {
-	return nr < 7 ? 1U << nr : MAX_SUBSETS;
+	return nr < 5 ? 1U << nr : MAX_SUBSETS;
 }
 
 /* The power fails while these extents are being written. */
 static void crash_in_write(struct dm_log_fake_dev *fake,
 			   const struct dm_log_extent *extents, unsigned int nr)
 {
-	struct crash_mirror *cm = fake->private;
+	struct crash *cr = fake->private;
 	unsigned int i, s, sectors = 0, subset, subsets;
 	u64 kept;
 
 	for (i = 0; i < nr; i++)
 		sectors += extents[i].nr_sectors;
 	subsets = nr_subsets(sectors);
-	cm->writes++;
+	cr->writes++;
 
 	for (subset = 0; subset < subsets; subset++) {
 		unsigned int n = 0;
 
-		if (cm->test->status == KUNIT_FAILURE)
+		if (cr->test->status == KUNIT_FAILURE)
 			return;
-		kept = subsets < MAX_SUBSETS ? subset : pick_sectors(cm);
+		kept = subsets < MAX_SUBSETS ? subset : pick_sectors(cr);
 
-		put_medium(cm, fake->cached ? pick_sectors(cm) : 0);
+		put_medium(cr, fake->cached ? pick_sectors(cr) : 0);
 		for (i = 0; i < nr; i++)
 			for (s = 0; s < extents[i].nr_sectors; s++, n++)
 				if (kept >> n & 1)
-					memcpy(cm->disk->data +
-					       ((extents[i].sector + s) << SECTOR_SHIFT),
-					       extents[i].data + (s << SECTOR_SHIFT),
-					       SECTOR_SIZE);
-		recover_and_check(cm);
+					put_sector(cr, extents[i].sector + s,
+						   extents[i].data + (s << SECTOR_SHIFT));
+		start_and_check(cr);
 	}
 }
 
 /* The power fails while nothing is being written. */
-static void crash_at_rest(struct crash_mirror *cm)
+static void crash_at_rest(struct crash *cr)
 {
-	unsigned int subset, subsets = nr_subsets(hweight64(cm->fake->cached));
+	unsigned int subset, subsets = nr_subsets(hweight64(cr->fake->cached));
 
 	for (subset = 0; subset < subsets; subset++) {
-		u64 kept = 0, cached = cm->fake->cached;
+		u64 kept = 0, cached = cr->fake->cached;
 		unsigned int n;
 
-		if (cm->test->status == KUNIT_FAILURE)
+		if (cr->test->status == KUNIT_FAILURE)
 			return;
 		for (n = 0; cached; cached &= cached - 1, n++)
 			if (subset >> n & 1)
 				kept |= cached & -cached;
-		put_medium(cm, subsets < MAX_SUBSETS ? kept : pick_sectors(cm));
-		recover_and_check(cm);
+		put_medium(cr, subsets < MAX_SUBSETS ? kept : pick_sectors(cr));
+		start_and_check(cr);
 	}
+}
+
+static void dispatched(struct dm_log_fake_mirror *fm)
+{
+	crash_at_rest(to_crash(fm));
 }
 
 static struct dm_log_dev *open_crash_dev(struct dm_target *ti, const char *path)
 {
-	return &to_crash_mirror(ti)->fake->dev;
+	struct crash *cr = to_crash(container_of(ti, struct dm_log_fake_mirror, ti));
+
+	return cr->starting ? &cr->disk->dev : &cr->fake->dev;
 }
 
 /* The cleaner runs when the model says so. */
@@ -270,427 +350,436 @@ static void ignore_event(struct dm_target *ti)
 {
 }
 
-static void flush_log(struct crash_mirror *cm)
+/*
+ * The machine before the crash.
+ */
+
+static void look(struct crash *cr)
 {
-	bool failed = cm->log->type->flush(cm->log) != 0;
-	int i;
+	struct dm_log_common *common = cr->fm.log->context;
 
-	/*
-	 * A write is issued only if its mark is known to be durable. One to a region
-	 * out of sync needs no mark: it is issued anyway.
-	 */
-	for (i = 0; i < NR_ACTIVE; i++) {
-		struct crash_region *r = &cm->region[i];
-
-		if (!r->held || (failed && r->in_sync))
-			continue;
-		r->held = false;
-		if (r->in_sync)
-			r->in_flight = true;
-		else
-			r->differ = true;
+	if (!cr->fm.wrong)
+		cr->fm.wrong = dm_regions_check(&common->regions, NULL, NULL);
+	if (!dm_log_fake_mirror_check(&cr->fm) && cr->test->status != KUNIT_FAILURE) {
+		KUNIT_FAIL(cr->test, "region %llu: %s\n", cr->fm.wrong_region, cr->fm.wrong);
+		dm_log_fake_mirror_tell(&cr->fm, cr->test);
 	}
-	crash_at_rest(cm);
 }
 
-static void start_write(struct crash_mirror *cm, struct crash_region *r)
+static bool pick_loss(struct dm_log_fake_mirror *fm)
 {
-	if (!exists(cm, r) || cm->log->type->is_remote_recovering(cm->log, r->nr))
+	return pick(to_crash(fm), 4);
+}
+
+static unsigned int pick_slot(struct crash *cr)
+{
+	/* Some are written to more often than others. */
+	return one_in(cr, 2) ? pick(cr, cr->fm.nr_slots) : pick(cr, 6);
+}
+
+static bool fail_some_write(struct crash *cr)
+{
+	unsigned int i, slot = pick(cr, cr->fm.nr_slots);
+
+	for (i = 0; i < cr->fm.nr_slots; i++) {
+		u8 legs = one_in(cr, 8) ? FAKE_ALL_LEGS : BIT(pick(cr, 2));
+
+		if (dm_log_fake_mirror_fail_write(&cr->fm, (slot + i) % cr->fm.nr_slots,
+						  legs, pick(cr, 4)))
+			return true;
+	}
+	return false;
+}
+
+/* One of many things that go wrong. */
+static void fail(struct crash *cr)
+{
+	struct dm_log_fake_mirror *fm = &cr->fm;
+
+	switch (pick(cr, 7)) {
+	case 0:
+		fail_some_write(cr);
+		break;
+	case 1 ... 2:
+		/* While all is cleaned at once it would be noticed too late, see below. */
+		if (dm_log_clean_delay_ms)
+			dm_log_fake_mirror_cycle_leg(fm, pick(cr, 2));
+		break;
+	case 3:
+		cr->fails = one_in(cr, 8) ? FAKE_ALL_LEGS : BIT(pick(cr, 2));
+		break;
+	case 4:
+		cr->tally.log_writes_failed++;
+		fm->log_trouble = true;
+		cr->fake->fail_writes = 1;
+		cr->fake->torn = pick(cr, 2);
+		break;
+	case 5:
+		cr->tally.log_flushes_failed++;
+		fm->log_trouble = true;
+		cr->fake->fail_flushes = 1;
+		cr->fake->fua = pick(cr, 2);
+		break;
+	case 6:
+		cr->tally.log_cycles++;
+		fm->log_trouble = true;
+		dm_log_fake_dev_cycle(cr->fake, pick_sectors(cr));
+		cr->fake->fail_writes = 1;
+		break;
+	}
+}
+
+/* A few things happen, and then the worker runs, or is late. */
+static void happen(struct crash *cr)
+{
+	struct dm_log_fake_mirror *fm = &cr->fm;
+	int i;
+
+	for (i = pick(cr, 4); i > 0; i--)
+		dm_log_fake_mirror_end_write(fm, pick_slot(cr));
+	for (i = pick(cr, 4); i > 0; i--) {
+		unsigned int slot = pick_slot(cr);
+		const struct dm_log_fake_region *r = &cr->region[slot];
+
+		if (r->pending + r->queued + r->delayed < MAX_WRITES)
+			dm_log_fake_mirror_write(fm, slot);
+	}
+	/* What has to fail does so in the end. */
+	if (one_in(cr, 4))
+		for (i = 0; i < fm->nr_slots; i++)
+			dm_log_fake_mirror_fail_write(fm, i, 0, false);
+	if (pick(cr, 3) && !dm_log_fake_mirror_end_copy(fm) && fm->copy_fails)
+		dm_log_fake_mirror_fail_copy(fm, 0, false);
+	if (one_in(cr, 200))
+		fail(cr);
+	if (fm->copy == FAKE_COPYING && one_in(cr, 100))
+		dm_log_fake_mirror_fail_copy(fm, BIT(pick(cr, 2)), pick(cr, 2));
+	if (pick(cr, 8)) {
+		dm_log_fake_mirror_work(fm);
+		crash_at_rest(cr);
+	}
+}
+
+/* The worker goes on while the cleaner waits for the legs. */
+static void during_flush(struct dm_log_fake_mirror *fm)
+{
+	struct crash *cr = to_crash(fm);
+	int i;
+
+	if (!cr->in_cleaner)
 		return;
-	/* Out of sync: only one leg will be written, and there is no mark. */
-	if (r->in_sync && !r->marked) {
-		cm->log->type->mark_region(cm->log, r->nr);
-		r->marked = true;
-	}
-	r->held = true;
+	cr->in_cleaner = false;
+	for (i = pick(cr, 3); i > 0; i--)
+		happen(cr);
 }
 
-static void end_write(struct crash_region *r)
+/*
+ * Where regions are cleaned in the same breath, a failure of which the log has not heard
+ * would come too late, and cannot be helped (dm-log-design.rst).
+ */
+static u8 flush_fails(struct dm_log_fake_mirror *fm)
 {
-	if (!r->in_flight)
-		return;
-	r->in_flight = false;
-	r->unflushed = true;
-	r->touched = true;
+	struct crash *cr = to_crash(fm);
+	u8 fails = cr->fails;
+	unsigned int i;
+
+	cr->fails = 0;
+	if (dm_log_clean_delay_ms)
+		return fails;
+	if (fm->copy == FAKE_COPY_FAILED)
+		fails |= BIT(0);
+	for (i = 0; i < fm->nr_slots; i++)
+		if (dm_log_fake_failed(cr->region[i].failed) ||
+		    dm_log_fake_failed(cr->region[i].in_hand))
+			fails |= BIT(0);
+	return fails;
 }
 
-static void fail_write(struct crash_mirror *cm, struct crash_region *r)
+static void run_cleaner(struct crash *cr)
 {
-	if (!r->in_flight)
-		return;
-	end_write(r);
-	cm->tally.failed_writes++;
-	r->in_sync = false;
-	r->differ = true;
-	r->marked = false;
-	r->held = false;
-	cm->log->type->set_region_sync(cm->log, r->nr, 0);
+	cr->tally.cleans++;
+	/* It has run before, and the worker has run since. */
+	dm_log_fake_mirror_work(&cr->fm);
+	cr->in_cleaner = true;
+	dm_log_run_cleaner(cr->fm.log);
+	cr->in_cleaner = false;
 }
 
-static void clear_ended(struct crash_mirror *cm)
+static void new_table(struct crash *cr)
 {
-	int i;
+	struct dm_log_fake_mirror *fm = &cr->fm;
 
-	for (i = 0; i < NR_ACTIVE; i++) {
-		struct crash_region *r = &cm->region[i];
-
-		if (r->marked && !r->held && !r->in_flight && pick(cm, 4)) {
-			cm->log->type->clear_region(cm->log, r->nr);
-			r->marked = false;
-		}
-	}
-}
-
-static struct crash_region *find_region(struct crash_mirror *cm, u64 nr)
-{
-	int i;
-
-	for (i = 0; i < NR_ACTIVE; i++)
-		if (cm->region[i].nr == nr)
-			return &cm->region[i];
-	return NULL;
-}
-
-static void recover_regions(struct crash_mirror *cm)
-{
-	region_t nr;
-	int i;
-
-	/* The inactive ones are many, and out of sync after growing. */
-	for (i = 0; i < 2000; i++) {
-		struct crash_region *r;
-
-		if (cm->log->type->get_resync_work(cm->log, &nr) != 1)
-			return;
-		r = find_region(cm, nr);
-		if (r) {
-			if (!pick(cm, 8)) {
-				cm->log->type->set_region_sync(cm->log, nr, 0);
-				return;
-			}
-			cm->tally.recovered++;
-			/* A copy of what was there already cannot be lost. */
-			if (r->differ) {
-				r->unflushed = true;
-				r->touched = true;
-			}
-			r->differ = false;
-			r->in_sync = true;
-		}
-		cm->log->type->clear_region(cm->log, nr);
-		cm->log->type->set_region_sync(cm->log, nr, 1);
-		if (r && !pick(cm, 3))
-			return;
-	}
-}
-
-/* One pass of the worker, with whatever may have happened since the last. */
-static void worker_pass(struct crash_mirror *cm)
-{
-	int i;
-
-	cm->tally.passes++;
-	for (i = pick(cm, 4); i > 0; i--)
-		end_write(&cm->region[pick(cm, NR_ACTIVE)]);
-	if (!pick(cm, 16))
-		fail_write(cm, &cm->region[pick(cm, NR_ACTIVE)]);
-	clear_ended(cm);
-	flush_log(cm);
-	if (!pick(cm, 4))
-		recover_regions(cm);
-	for (i = pick(cm, 4); i > 0; i--)
-		start_write(cm, &cm->region[pick(cm, NR_ACTIVE)]);
-	flush_log(cm);
-}
-
-static int crash_flush_legs(struct dm_target *ti)
-{
-	struct crash_mirror *cm = to_crash_mirror(ti);
-	int i;
-
-	for (i = 0; i < NR_ACTIVE; i++)
-		cm->region[i].touched = false;
-
-	/* The worker goes on while the cleaner waits for the legs. */
-	if (cm->in_cleaner) {
-		cm->in_cleaner = false;
-		for (i = pick(cm, 3); i > 0; i--)
-			worker_pass(cm);
-	}
-	if (!pick(cm, 6)) {
-		cm->tally.failed_flushes++;
-		return -EIO;
-	}
-
-	for (i = 0; i < NR_ACTIVE; i++)
-		if (!cm->region[i].touched)
-			cm->region[i].unflushed = false;
-	return 0;
-}
-
-static void run_cleaner(struct crash_mirror *cm)
-{
-	cm->tally.cleans++;
-	cm->in_cleaner = true;
-	dm_log_run_cleaner(cm->log);
-	cm->in_cleaner = false;
-}
-
-static void create_crash_log(struct crash_mirror *cm)
-{
-	char dev[] = "dev", size[16];
-	char *argv[2];
-
-	argv[0] = dev;
-	argv[1] = size;
-	snprintf(size, sizeof(size), "%u", cm->region_sectors);
-	cm->ti.len = cm->nr_regions * cm->region_sectors;
-	cm->log = dm_dirty_log_create("disk", &cm->ti, crash_flush_legs, 2, argv);
-	KUNIT_ASSERT_NOT_NULL(cm->test, cm->log);
-}
-
-/* Resume, and believe what the log says: that may be less than the truth. */
-static void resume_crash_log(struct crash_mirror *cm)
-{
-	int i;
-
-	cm->log->type->resume(cm->log);
-	for (i = 0; i < NR_ACTIVE; i++) {
-		struct crash_region *r = &cm->region[i];
-		bool in_sync;
-
-		if (!exists(cm, r))
-			continue;
-		in_sync = cm->log->type->in_sync(cm->log, r->nr, 1);
-		/* A clean shutdown or not: never more than the truth. */
-		if (in_sync && r->differ)
-			KUNIT_FAIL(cm->test, "region %llu came back in sync\n", r->nr);
-		r->in_sync = in_sync;
-		r->marked = false;
-		r->held = false;
-	}
+	fm->handle_errors = pick(cr, 3);
+	fm->keep_log = fm->handle_errors && one_in(cr, 3);
+	dm_log_fake_mirror_new(fm, make_log(cr));
+	fm->log_trouble = cr->fake->fail_reads || cr->fake->fail_writes ||
+			  cr->fake->fail_flushes;
 }
 
 /* A new table, with another geometry or the same. */
-static void reload(struct crash_mirror *cm)
+static void reload(struct crash *cr)
 {
-	u64 old_nr_regions = cm->nr_regions;
-	int i;
+	struct dm_log_fake_mirror *fm = &cr->fm;
+	unsigned int i;
 
-	dm_dirty_log_destroy(cm->log);
-	cm->tally.reloads++;
-	cm->nr_regions = pick(cm, 2) ? LARGE : SMALL;
-	cm->tally.resized += cm->nr_regions != old_nr_regions;
-	/* The bits say nothing of regions of another size. */
-	if (cm->param->fill != RUBBISH && !pick(cm, 4)) {
-		cm->tally.other_size++;
-		cm->region_sectors ^= REGION_SECTORS ^ 2 * REGION_SECTORS;
-		for (i = 0; i < NR_ACTIVE; i++)
-			cm->region[i] = (struct crash_region) {
-				.nr = cm->region[i].nr,
-				.differ = true,
-			};
+	cr->tally.reloads++;
+	dm_dirty_log_destroy(fm->log);
+	if (one_in(cr, 3)) {
+		cr->tally.resized++;
+		cr->header_known = false;
+		fm->nr_regions = fm->nr_regions == LARGE ? SMALL : LARGE;
 	}
-	create_crash_log(cm);
+	/* The bits say nothing of regions of another size. */
+	if (cr->param->fill != RUBBISH && one_in(cr, 4)) {
+		cr->tally.other_size++;
+		cr->header_known = false;
+		cr->region_sectors ^= REGION_SECTORS ^ 2 * REGION_SECTORS;
+		fm->nr_slots = 0;
+	}
 	/* What is not part of the mirror any more has no say. */
-	for (i = 0; i < NR_ACTIVE; i++)
-		if (!exists(cm, &cm->region[i])) {
-			cm->region[i].in_sync = false;
-			cm->region[i].differ = true;
-		}
+	for (i = fm->nr_slots; i < NR_ACTIVE; i++)
+		cr->region[i] = (struct dm_log_fake_region) {
+			.nr = cr->region[i].nr, .differ = true, .good = FAKE_ALL_LEGS,
+		};
+	for (i = 0; i < NR_ACTIVE && cr->region[i].nr < fm->nr_regions; i++)
+		;
+	for (fm->nr_slots = i; i < NR_ACTIVE; i++)
+		cr->region[i] = (struct dm_log_fake_region) {
+			.nr = cr->region[i].nr, .differ = true, .good = FAKE_ALL_LEGS,
+		};
+	new_table(cr);
 }
 
-static void suspend_and_resume(struct crash_mirror *cm)
+static void suspend_and_resume(struct crash *cr)
 {
-	u64 old_nr_regions = cm->nr_regions;
-	u32 old_region_sectors = cm->region_sectors;
+	struct dm_log_fake_mirror *fm = &cr->fm;
+	u64 old_nr_regions = fm->nr_regions;
+	u32 old_region_sectors = cr->region_sectors;
+	bool late = one_in(cr, 4);
 	int i;
 
-	cm->tally.suspends++;
-	cm->log->type->presuspend(cm->log);
-	for (i = 0; i < NR_ACTIVE; i++) {
-		end_write(&cm->region[i]);
-		/* Held writes go back to where they came from. */
-		cm->region[i].held = false;
+	dm_log_fake_mirror_presuspend(fm, pick(cr, 2));
+	look(cr);
+	for (i = pick(cr, 3); i > 0; i--) {
+		happen(cr);
+		look(cr);
 	}
-	/*
-	 * The worker clears most in time; the rest it clears when the log is
-	 * suspended. Waiting for that would take half a second each time.
-	 */
-	for (i = 0; i < NR_ACTIVE; i++) {
-		struct crash_region *r = &cm->region[i];
-
-		if (r->marked)
-			cm->log->type->clear_region(cm->log, r->nr);
-		r->marked = false;
+	dm_log_fake_mirror_postsuspend(fm, late);
+	if (pick(cr, 2)) {
+		dm_log_fake_mirror_work(fm);
+		crash_at_rest(cr);
 	}
-	cm->log->type->postsuspend(cm->log);
-	if (pick(cm, 2))
-		cm->log->type->flush(cm->log);
+	if (pick(cr, 2)) {
+		dm_log_fake_mirror_work(fm);
+		reload(cr);
+	}
 
-	if (pick(cm, 2))
-		reload(cm);
 	/* A header that cannot be written yet is written later, but last. */
-	if (!pick(cm, 8))
-		cm->fake->fail_writes = 1;
+	if (one_in(cr, 16)) {
+		fm->log_trouble = true;
+		cr->fake->fail_writes = 1;
+	}
 	/*
 	 * But if a mirror has become smaller, or has other regions, and the device
 	 * did not hear of it, there is nothing to stop it from vouching for what is
 	 * gone once the mirror is again what it was.
 	 */
-	if (cm->nr_regions < old_nr_regions || cm->region_sectors != old_region_sectors) {
-		cm->fake->fail_reads = 0;
-		cm->fake->fail_writes = 0;
-		cm->fake->fail_flushes = 0;
-	} else if (!pick(cm, 8)) {
+	if (fm->nr_regions < old_nr_regions || cr->region_sectors != old_region_sectors) {
+		cr->fake->fail_reads = 0;
+		cr->fake->fail_writes = 0;
+		cr->fake->fail_flushes = 0;
+	} else if (one_in(cr, 16)) {
 		/* Unreadable until the cleaner tries again. */
-		cm->tally.log_reads_failed++;
-		cm->fake->fail_reads = 3 + pick(cm, 6);
+		cr->tally.log_reads_failed++;
+		fm->log_trouble = true;
+		cr->fake->fail_reads = 3 + pick(cr, 6);
 	}
-	resume_crash_log(cm);
-	cm->fake->fail_writes = 0;
+	dm_log_fake_mirror_resume(fm);
+	cr->fake->fail_writes = 0;
+	dm_log_fake_mirror_work(fm);
 }
 
-static void crash_step(struct crash_mirror *cm)
+/* The machine loses its power, and starts again. */
+static void power_cut(struct crash *cr)
 {
-	switch (pick(cm, 40)) {
-	case 0:
-		suspend_and_resume(cm);
+	struct dm_log_fake_mirror *fm = &cr->fm;
+
+	cr->tally.power_cuts++;
+	dm_log_fake_mirror_power_cut(fm);
+	dm_dirty_log_destroy(fm->log);
+	dm_log_fake_dev_cycle(cr->fake, pick_sectors(cr));
+	cr->fake->fail_reads = 0;
+	cr->fake->fail_writes = 0;
+	cr->fake->fail_flushes = 0;
+	cr->fails = 0;
+	new_table(cr);
+	dm_log_fake_mirror_resume(fm);
+	dm_log_fake_mirror_work(fm);
+}
+
+static void step(struct crash *cr)
+{
+	switch (pick(cr, 320)) {
+	case 0 ... 3:
+		suspend_and_resume(cr);
 		break;
-	case 1 ... 5:
-		run_cleaner(cm);
+	case 4:
+		power_cut(cr);
 		break;
-	case 6:
-		dm_log_clean_delay_ms = pick(cm, 2) ? 0 : ONE_HOUR_MS;
+	case 5 ... 36:
+		run_cleaner(cr);
 		break;
-	case 7:
-		cm->tally.log_writes_failed++;
-		cm->fake->fail_writes = 1;
-		cm->fake->torn = pick(cm, 2);
-		break;
-	case 8:
-		cm->tally.log_flushes_failed++;
-		cm->fake->fail_flushes = 1;
-		cm->fake->fua = pick(cm, 2);
+	case 37:
+		/* What has failed is reported before that. */
+		if (!dm_log_fake_mirror_doomed(&cr->fm)) {
+			dm_log_fake_mirror_work(&cr->fm);
+			dm_log_clean_delay_ms = pick(cr, 4) ? ONE_HOUR_MS : 0;
+		}
 		break;
 	default:
-		worker_pass(cm);
+		happen(cr);
 		break;
 	}
+	look(cr);
 }
 
-static void free_machine(void *data)
+static int compare_regions(const void *a, const void *b)
 {
-	struct crash_mirror *cm = data;
+	const struct dm_log_fake_region *ra = a, *rb = b;
+
+	return ra->nr < rb->nr ? -1 : ra->nr > rb->nr;
+}
+
+static bool is_active(const struct crash *cr, u64 nr)
+{
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(cm->store); i++) {
-		dm_log_store_exit(&cm->store[i][0]);
-		dm_log_store_exit(&cm->store[i][1]);
-		dm_regions_exit(&cm->regions[i]);
-	}
+	for (i = 0; i < NR_ACTIVE; i++)
+		if (cr->region[i].nr == nr)
+			return true;
+	return false;
 }
 
-static void new_machine(struct crash_mirror *cm)
-{
-	static const u64 sizes[] = { SMALL, LARGE };
-	unsigned int block_sectors = cm->param->block_sectors;
-	int i, j;
-
-	cm->fake = dm_log_fake_dev_new(cm->test, LOG_SECTORS, block_sectors);
-	cm->disk = dm_log_fake_dev_new(cm->test, LOG_SECTORS, block_sectors);
-	memset(cm->fake->data, cm->param->fill, LOG_SECTORS << SECTOR_SHIFT);
-	memset(cm->fake->medium, cm->param->fill, LOG_SECTORS << SECTOR_SHIFT);
-	cm->fake->private = cm;
-	KUNIT_ASSERT_EQ(cm->test, kunit_add_action_or_reset(cm->test, free_machine,
-							    cm), 0);
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		KUNIT_ASSERT_EQ(cm->test, dm_regions_init(&cm->regions[i], sizes[i],
-							  DM_REGION_NOSYNC, true), 0);
-		for (j = 0; j < 2; j++)
-			KUNIT_ASSERT_EQ(cm->test,
-					dm_log_store_init(&cm->store[i][j], &cm->disk->dev,
-							  &cm->regions[i],
-							  REGION_SECTORS << j), 0);
-	}
-}
-
-/* Around the borders of chunks, the ends, and anywhere. */
-static void choose_active(struct crash_mirror *cm)
+/* Around the borders of chunks, the ends, and anywhere. The mirror is new. */
+static void choose_active(struct crash *cr)
 {
 	static const u16 borders[] = { 0, 1, 4094, 4095, 4096, 4097, 4999, 5000,
 				       8191, 8192, 8998, 8999 };
 	int i;
 
 	for (i = 0; i < NR_ACTIVE; i++)
-		cm->region[i].nr = U64_MAX;
+		cr->region[i].nr = U64_MAX;
 	for (i = 0; i < NR_ACTIVE; i++) {
-		u64 nr = i < ARRAY_SIZE(borders) ? borders[i] : pick(cm, LARGE);
+		u64 nr = i < ARRAY_SIZE(borders) ? borders[i] : pick(cr, LARGE);
 
-		while (find_region(cm, nr))
-			nr = pick(cm, LARGE);
-		cm->region[i].nr = nr;
-		/* The mirror is new. */
-		cm->region[i].differ = true;
+		while (is_active(cr, nr))
+			nr = pick(cr, LARGE);
+		cr->region[i] = (struct dm_log_fake_region) {
+			.nr = nr, .differ = true, .good = FAKE_ALL_LEGS,
+		};
 	}
+	sort(cr->region, NR_ACTIVE, sizeof(cr->region[0]), compare_regions, NULL);
 }
 
-static void print_tally(struct crash_mirror *cm, u64 seed)
+static void print_tally(struct crash *cr, u64 seed)
 {
-	const struct crash_tally *t = &cm->tally;
+	const struct dm_log_fake_tally *m = &cr->fm.tally;
+	const struct crash_tally *t = &cr->tally;
+	u64 looks = max(m->looks, 1);
 
-	kunit_info(cm->test, "%u-byte blocks: %llu crash states at %llu writes, %llu regions had to be dirty; seed %llu\n",
-		   cm->param->block_sectors << SECTOR_SHIFT, cm->states, cm->writes,
-		   cm->dirty, seed);
-	kunit_info(cm->test, "%llu passes, %llu cleanings, %llu regions recovered, %llu failed writes, %llu failed flushes of the legs\n",
-		   t->passes, t->cleans, t->recovered, t->failed_writes, t->failed_flushes);
-	kunit_info(cm->test, "%llu suspends, %llu reloads, %llu resized, %llu with another region size\n",
-		   t->suspends, t->reloads, t->resized, t->other_size);
-	kunit_info(cm->test, "log device: %llu writes, %llu flushes, %llu reads told to fail\n",
-		   t->log_writes_failed, t->log_flushes_failed, t->log_reads_failed);
+	kunit_info(cr->test, "%u-byte blocks: %llu crash states at %llu writes, %llu started; seed %llu\n",
+		   cr->param->block_sectors << SECTOR_SHIFT, cr->states, cr->writes,
+		   t->started, seed);
+	kunit_info(cr->test, "regions then: %llu had to be dirty, %llu clean, %llu dirty though they could be clean\n",
+		   t->dirty, t->clean, t->kept_dirty);
+	kunit_info(cr->test, "mirror: %llu passes, %llu writes, %llu to one leg, %llu waited, %llu held, %llu regions copied\n",
+		   m->passes, m->writes, m->nosync_writes, m->waits, m->holds, m->copies);
+	kunit_info(cr->test, "legs: %llu flushes, failed: %llu flushes, %llu writes, %llu copies (%llu given up); %llu power failures, %llu losses\n",
+		   m->leg_flushes, m->failed_leg_flushes, m->failed_writes,
+		   m->failed_copies, m->given_up, m->cycles, m->losses);
+	kunit_info(cr->test, "regions while it ran: %llu %% differed, %llu %% might, %llu %% lacked something on a leg, %llu %% readable from one leg, %llu %% from none\n",
+		   m->differing * 100 / looks, m->unflushed * 100 / looks,
+		   m->stale * 100 / looks, m->one_leg * 100 / looks,
+		   m->no_leg * 100 / looks);
+	kunit_info(cr->test, "%llu cleanings, %llu suspends, %llu reloads, %llu resized, %llu with another region size, %llu power cuts, %llu default legs changed, %llu failures forgotten\n",
+		   t->cleans, m->suspends, t->reloads, t->resized, t->other_size,
+		   t->power_cuts, m->switches, m->resets);
+	kunit_info(cr->test, "log device: %llu writes, %llu flushes, %llu reads told to fail, %llu power failures; %llu flush() failed\n",
+		   t->log_writes_failed, t->log_flushes_failed, t->log_reads_failed,
+		   t->log_cycles, m->log_errors);
 }
 
 static const struct crash_param crash_params[] = {
 	{ 1, RUBBISH }, { 1, 0 }, { 2, 0xff }, { 8, RUBBISH }, { 8, 0 },
 };
 
+static struct dm_log_fake_dev *new_device(struct crash *cr)
+{
+	struct dm_log_fake_dev *fake = dm_log_fake_dev_new(cr->test, LOG_SECTORS,
+							   cr->param->block_sectors);
+
+	memset(fake->data, cr->param->fill, LOG_SECTORS << SECTOR_SHIFT);
+	memset(fake->medium, cr->param->fill, LOG_SECTORS << SECTOR_SHIFT);
+	fake->private = cr;
+	return fake;
+}
+
 static void crash_random(struct kunit *test)
 {
-	struct crash_mirror *cm = kunit_kzalloc(test, sizeof(*cm), GFP_KERNEL);
+	struct crash *cr = kunit_kzalloc(test, sizeof(*cr), GFP_KERNEL);
 	u64 seed = crash_seed ?: get_random_u64();
-	unsigned int old_delay = dm_log_clean_delay_ms;
+	unsigned int old_delay = dm_log_clean_delay_ms, old_wait = dm_log_clear_wait_ms;
 
-	KUNIT_ASSERT_NOT_NULL(test, cm);
-	cm->test = test;
-	cm->param = test->param_value;
-	cm->nr_regions = LARGE;
-	cm->region_sectors = REGION_SECTORS;
-	prandom_seed_state(&cm->rnd, seed);
-	new_machine(cm);
+	KUNIT_ASSERT_NOT_NULL(test, cr);
+	cr->test = test;
+	cr->param = test->param_value;
+	cr->region_sectors = REGION_SECTORS;
+	prandom_seed_state(&cr->rnd, seed);
+	cr->fake = new_device(cr);
+	cr->disk = new_device(cr);
 	kunit_activate_static_stub(test, dm_log_dev_open, open_crash_dev);
 	kunit_activate_static_stub(test, dm_log_raise_event, ignore_event);
 	kunit_activate_static_stub(test, dm_log_cache_tend, ignore_kick);
 
-	choose_active(cm);
+	cr->fm.history = kunit_kcalloc(test, FAKE_HISTORY, sizeof(*cr->fm.history),
+				       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, cr->fm.history);
+	choose_active(cr);
+	cr->fm.region = cr->region;
+	cr->fm.nr_slots = NR_ACTIVE;
+	cr->fm.nr_regions = LARGE;
+	cr->fm.caches = true;
+	cr->fm.during_flush = during_flush;
+	cr->fm.flush_fails = flush_fails;
+	cr->fm.pick_loss = pick_loss;
+	cr->fm.dispatched = dispatched;
 
 	dm_log_clean_delay_ms = ONE_HOUR_MS;
-	create_crash_log(cm);
+	/* What the worker clears too late is cleared later. */
+	dm_log_clear_wait_ms = 0;
+	new_table(cr);
 	/* From now on; an empty device has nothing to lose. */
-	cm->fake->before_write = crash_in_write;
-	resume_crash_log(cm);
+	cr->fake->before_write = crash_in_write;
+	dm_log_fake_mirror_resume(&cr->fm);
+	dm_log_fake_mirror_work(&cr->fm);
 
-	while (cm->states < DIV_ROUND_UP(crash_states, ARRAY_SIZE(crash_params)) &&
+	while (cr->states < DIV_ROUND_UP(crash_states, ARRAY_SIZE(crash_params)) &&
 	       test->status != KUNIT_FAILURE) {
-		crash_step(cm);
+		step(cr);
 		cond_resched();
 	}
 
-	cm->fake->before_write = NULL;
-	dm_dirty_log_destroy(cm->log);
+	cr->fake->before_write = NULL;
+	dm_dirty_log_destroy(cr->fm.log);
 	dm_log_clean_delay_ms = old_delay;
-	print_tally(cm, seed);
-	/* A test that loses nothing because nothing could be lost proves nothing. */
-	KUNIT_EXPECT_GT(test, cm->dirty, cm->states);
+	dm_log_clear_wait_ms = old_wait;
+	print_tally(cr, seed);
+	/*
+	 * A test that loses nothing because nothing could be lost proves nothing, nor
+	 * does one in which nothing becomes clean.
+	 */
+	KUNIT_EXPECT_GT(test, cr->tally.dirty, cr->states);
+	KUNIT_EXPECT_GT(test, cr->tally.clean, cr->states);
 }
 
 static void describe_param(const struct crash_param *param, char *desc)

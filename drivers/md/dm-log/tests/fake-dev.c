@@ -14,6 +14,10 @@
 
 #define RUBBISH	0x6b
 
+/* From the contract, too. */
+#define FAKE_MAGIC	0x4D695272
+#define FAKE_VERSION	2
+
 static struct dm_log_fake_dev *to_fake(struct dm_log_dev *dev)
 {
 	return container_of(dev, struct dm_log_fake_dev, dev);
@@ -165,6 +169,72 @@ struct dm_log_fake_dev *dm_log_fake_dev_new(struct kunit *test, u64 nr_sectors,
 	fake->dev.block_sectors = block_sectors;
 	fake->open = true;
 	return fake;
+}
+
+/* The device loses its power: of what it had cached, the sectors in @kept remain. */
+void dm_log_fake_dev_cycle(struct dm_log_fake_dev *fake, u64 kept)
+{
+	u64 s;
+
+	for (s = 0; s < fake->dev.nr_sectors; s++) {
+		u8 *data = fake->data + (s << SECTOR_SHIFT);
+		u8 *medium = fake->medium + (s << SECTOR_SHIFT);
+
+		if (!(fake->cached & BIT_ULL(s)))
+			continue;
+		if (kept & BIT_ULL(s))
+			memcpy(medium, data, SECTOR_SIZE);
+		else
+			memcpy(data, medium, SECTOR_SIZE);
+	}
+	fake->cached = 0;
+}
+
+static bool says_valid(const u8 *header, u64 region)
+{
+	return get_unaligned_le32(header) == FAKE_MAGIC &&
+	       get_unaligned_le32(header + 4) == FAKE_VERSION &&
+	       region < get_unaligned_le64(header + 8);
+}
+
+static bool says_clean(const u8 *sector, u64 region)
+{
+	return sector[region / 8 % SECTOR_SIZE] >> region % 8 & 1;
+}
+
+/* Sectors are written or not, each for itself. */
+static bool may_say(const struct dm_log_fake_dev *fake, u64 sector, u64 region,
+		    bool (*says)(const u8 *data, u64 region),
+		    const struct dm_log_extent *extents, unsigned int nr)
+{
+	unsigned int i;
+
+	if (says(fake->medium + (sector << SECTOR_SHIFT), region))
+		return true;
+	if (fake->cached & BIT_ULL(sector) &&
+	    says(fake->data + (sector << SECTOR_SHIFT), region))
+		return true;
+	for (i = 0; i < nr; i++)
+		if (sector >= extents[i].sector &&
+		    sector < extents[i].sector + extents[i].nr_sectors &&
+		    says(extents[i].data +
+			 ((sector - extents[i].sector) << SECTOR_SHIFT), region))
+			return true;
+	return false;
+}
+
+/*
+ * If the power failed now, perhaps while @extents are being written: could whoever
+ * reads the device next take this region for clean? Written down from the format,
+ * not from our code, and without regard to what else it writes to the header's sector.
+ */
+bool dm_log_fake_dev_may_be_clean(const struct dm_log_fake_dev *fake, u64 region,
+				  const struct dm_log_extent *extents, unsigned int nr)
+{
+	u64 sector = (1024 + region / 8) >> SECTOR_SHIFT;
+
+	return may_say(fake, 0, region, says_valid, extents, nr) &&
+	       may_say(fake, sector, region, says_clean, extents, nr);
 }
 
 /* The first 16 bytes, written down from the contract rather than from our code. */

@@ -60,6 +60,9 @@ struct dm_log_fake_dev {
 
 struct dm_log_fake_dev *dm_log_fake_dev_new(struct kunit *test, u64 nr_sectors,
 					    unsigned int block_sectors);
+void dm_log_fake_dev_cycle(struct dm_log_fake_dev *fake, u64 kept);
+bool dm_log_fake_dev_may_be_clean(const struct dm_log_fake_dev *fake, u64 region,
+				  const struct dm_log_extent *extents, unsigned int nr);
 void dm_log_fake_dev_header(struct dm_log_fake_dev *fake, u32 magic, u32 version,
 			    u64 nr_regions);
 bool dm_log_fake_dev_bit(const struct dm_log_fake_dev *fake, u64 region);
