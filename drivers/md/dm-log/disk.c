@@ -304,19 +304,6 @@ static int disk_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 	return 0;
 }
 
-/*
- * Nor is a region recovered then: a copy that fails leaves legs that differ, and one that
- * is cut short, too. (A read-only device will never know.)
- */
-static int disk_get_resync_work(struct dm_dirty_log *log, region_t *region)
-{
-	struct disk_log *dl = to_disk_log(log);
-
-	if (!dm_log_store_knows(&dl->store) && !dl->cache.read_only)
-		return 0;
-	return dm_log_get_resync_work(log, region);
-}
-
 static int disk_flush(struct dm_dirty_log *log)
 {
 	return dm_log_cache_flush(to_dm_log_cache(log), false);
@@ -366,7 +353,7 @@ struct dm_dirty_log_type dm_log_disk_type = {
 	.flush = disk_flush,
 	.mark_region = dm_log_mark_region,
 	.clear_region = dm_log_clear_region,
-	.get_resync_work = disk_get_resync_work,
+	.get_resync_work = dm_log_get_resync_work,
 	.set_region_sync = dm_log_set_region_sync,
 	.get_sync_count = dm_log_get_sync_count,
 	.status = disk_status,

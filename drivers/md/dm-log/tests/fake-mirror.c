@@ -748,7 +748,8 @@ bool dm_log_fake_mirror_fail_copy(struct dm_log_fake_mirror *fm, u8 legs, bool l
 	fm->copy_fails = 0;
 	note(fm, r, legs, "copy fails");
 	fm->tally.failed_copies++;
-	if (legs & BIT(fm->source) && !fm->handle_errors) {
+	/* Not while the log may call it clean: that is lost, as the manual says. */
+	if (legs & BIT(fm->source) && !fm->handle_errors && !fm->log_trouble) {
 		r->differ = true;
 		lose_good(r, BIT(!fm->source));
 	}

@@ -341,12 +341,8 @@ static void recover_all(struct iofail *io)
 		type->clear_region(io->log, region);
 		type->set_region_sync(io->log, region, 1);
 	}
-	/*
-	 * After a failure one is missing until the next resume, or the next table; and
-	 * nothing is copied before the log knows that it is dirty.
-	 */
-	if (!io->unreadable && !io->failing &&
-	    type->get_sync_count(io->log) != io->nr_regions - !may_clean(io))
+	/* After a failure one is missing until the next resume, or the next table. */
+	if (type->get_sync_count(io->log) != io->nr_regions - !may_clean(io))
 		complain(io, "%llu regions in sync", (u64)type->get_sync_count(io->log));
 	flush_marks(io);
 	check(io);

@@ -1325,8 +1325,6 @@ static const struct scope_story scope_stories[] = {
 	  STORY(PRESUSPEND, WRITE_0, SUSPEND, RESUME) },
 	{ "53 a write after that is resumed", IGNORED_READ_ONLY,
 	  STORY(WRITE_0, SUSPEND, RESUME) },
-	{ "a copy that an unreadable log calls clean", IGNORED,
-	  STORY(SUSPEND, LOG_UNREADABLE, RESUME, COPY_FAIL_SOURCE) },
 	{ "69 a failure behind one of the log", IGNORED,
 	  STORY(WRITE_0, LOG_WRITE_FAILS, WRITE_1, FAIL_0_1, END_1, CLEAN, CLEAN, CLEAN) },
 	{ "69 the same with errors handled", HANDLED,
