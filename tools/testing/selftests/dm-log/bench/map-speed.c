@@ -12,10 +12,11 @@
 #define NR_REGIONS	32768UL
 #define NR_HOT		4096UL
 #define ROUNDS		2000
+#define MAX_NS		40	/* the goal, for each median; see report.py, too */
 
 static struct dm_regions map;
 static unsigned int order[NR_HOT];
-static bool stop;
+static bool stop, slow;
 
 static u64 now(void)
 {
@@ -61,6 +62,7 @@ static int compare(const void *a, const void *b)
 static void print(const char *what, u64 *ns)
 {
 	qsort(ns, ROUNDS, sizeof(*ns), compare);
+	slow |= ns[ROUNDS / 2] > MAX_NS * NR_HOT;
 	printf("  %s %.1f (%.1f)", what, (double)ns[ROUNDS / 2] / NR_HOT,
 	       (double)ns[0] / NR_HOT);
 }
@@ -120,5 +122,6 @@ int main(void)
 	for (i = 0; i < NR_HOT; i++)
 		if (!dm_regions_in_sync(&map, order[i]))
 			return 1;
-	return 0;
+	printf("goal: at most %u ns: %s\n", MAX_NS, slow ? "NO" : "yes");
+	return slow ? 3 : 0;
 }
