@@ -375,13 +375,14 @@ setup() {
 	device_latency
 }
 
-# Core against another log, by turns of half a second: whatever else the host
-# does meets both alike. Both mirrors are there all the time, each with a fio that
-# is stopped and continued.
-core_and_other() { # EXPERIMENT PATTERN SIZE LATENCY BLOCK LOG-TABLE LOG-DEVICE
+# Core, or what is given in its place, against another log, by turns of half a second:
+# whatever else the host does meets both alike. Both mirrors are there all the time,
+# each with a fio that is stopped and continued.
+core_and_other() { # EXPERIMENT PATTERN SIZE LATENCY BLOCK LOG-TABLE LOG-DEVICE [CORE-TABLE NAME]
 	local pattern=$2 len i turn name t us was_idle writes bytes fio=() node=() log=$7 where
+	local core=${8:-core 2 $region nosync} core_name=${9:-core}
 	len=$(sectors "$3")
-	create core "0 $len mirror core 2 $region nosync 2 /dev/leg0 0 /dev/leg1 0 1 handle_errors"
+	create core "0 $len mirror $core 2 /dev/leg0 0 /dev/leg1 0 1 handle_errors"
 	create other "0 $len mirror $6 2 /dev/leg0 $len /dev/leg1 $len 1 handle_errors"
 	where=$(area "$pattern" "$3")
 	for name in core other; do
@@ -415,7 +416,7 @@ core_and_other() { # EXPERIMENT PATTERN SIZE LATENCY BLOCK LOG-TABLE LOG-DEVICE
 			stat_of "${node[i]}"
 			writes=$((s[4] - writes))
 			stat_of "$log"
-			name=core-$module
+			name=$core_name-$module
 			[ $i = 0 ] || name=$module
 			put "${@:1:4}" $name $turn start_us "$t"
 			put "${@:1:4}" $name $turn us $us
@@ -424,7 +425,7 @@ core_and_other() { # EXPERIMENT PATTERN SIZE LATENCY BLOCK LOG-TABLE LOG-DEVICE
 			put "${@:1:4}" $name $turn log_bytes $(((s[6] - bytes) * 512))
 		done
 	done
-	say "${*:1:4}: by turns with core, done"
+	say "${*:1:4}: by turns with $core_name, done"
 	kill -CONT "${fio[@]}"
 	kill "${fio[@]}"
 	wait "${fio[@]}" || :
@@ -434,6 +435,12 @@ core_and_other() { # EXPERIMENT PATTERN SIZE LATENCY BLOCK LOG-TABLE LOG-DEVICE
 
 core_and_disk() { # PATTERN SIZE LATENCY BLOCK
 	core_and_other "$1-turns" "$@" "disk 3 /dev/log-$3-$4 $region nosync" "log-$3-$4"
+}
+
+# A core log that waits for a device of the same kind once a pass: as fast as any that marks.
+waiting_and_disk() { # PATTERN SIZE LATENCY
+	core_and_other "$1-wait-turns" "$@" 4096 "disk 3 /dev/log-$3-4096 $region nosync" \
+		"log-$3-4096" "bench-wait 3 /dev/log-$3-512 $region nosync" wait
 }
 
 stock_and_ours() { # RUNS PATTERN SIZE LATENCY BLOCK
@@ -477,6 +484,7 @@ measure_quick() {
 	mirror_load disk hot64M 1TiB 1ms 4096 1
 	core_and_disk hot64M 1TiB 1ms 4096
 	core_and_disk hot1G 1TiB 1ms 4096
+	waiting_and_disk uniform 1TiB 1ms
 	mirror_load disk uniform 1TiB 1ms 512 1
 	stock_and_ours 3 uniform 1TiB 1ms 4096
 	for run in 1 2 3; do
@@ -541,6 +549,7 @@ measure_full() {
 	mirror_load disk hot1G 1TiB 1ms 4096 1
 	mirror_load core hot1G 1TiB 1ms 4096 1
 	core_and_disk hot1G 1TiB 1ms 4096
+	waiting_and_disk uniform 1TiB 1ms
 	mirror_load core uniform 1TiB 1ms 4096 1
 	sizes 1
 	mirror_load core hot64M 1GiB 1ms 4096 1

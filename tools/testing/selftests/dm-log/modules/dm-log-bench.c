@@ -18,10 +18,20 @@
  * struct dm_dirty_log_type. The log belongs to the thread that sends the
  * message, as it belongs to the mirror's worker otherwise.
  *
+ * And a log type, for a mirror to be compared with:
+ *
+ *	bench-wait <device> <arguments of a core log>
+ *
+ * A core log that is no faster than its device allows: before each pass in which a region
+ * is marked it waits for one write to the device. No log on that device can be faster
+ * that marks at all.
+ *
  * Kernel addresses that the code lands on make a difference of some ten percent
  * for operations of a few ns: compare medians of several module loads.
  */
 
+#include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
 #include <linux/kstrtox.h>
@@ -488,14 +498,198 @@ static struct target_type bench_target = {
 	.status = bench_status,
 };
 
+/**
+ * struct wait_log - a core log that waits
+ * @core: the core log
+ * @ti: the mirror, which holds the device
+ * @dev: the device
+ * @page: what is written to it
+ * @marked: a region was marked since the last write
+ */
+struct wait_log {
+	struct dm_dirty_log *core;
+	struct dm_target *ti;
+	struct dm_dev *dev;
+	struct page *page;
+	bool marked;
+};
+
+static struct dm_dirty_log *core_of(struct dm_dirty_log *log)
+{
+	struct wait_log *wl = log->context;
+
+	return wl->core;
+}
+
+static void wait_dtr(struct dm_dirty_log *log)
+{
+	struct wait_log *wl = log->context;
+
+	if (wl->core)
+		dm_dirty_log_destroy(wl->core);
+	if (wl->dev)
+		dm_put_device(wl->ti, wl->dev);
+	if (wl->page)
+		__free_page(wl->page);
+	kfree(wl);
+}
+
+static int wait_ctr(struct dm_dirty_log *log, struct dm_target *ti,
+		    unsigned int argc, char **argv)
+{
+	struct wait_log *wl;
+	int r = -ENOMEM;
+
+	if (argc < 2) {
+		DMERR("bench-wait: expected <device> <arguments of a core log>, got %u arguments",
+		      argc);
+		return -EINVAL;
+	}
+
+	wl = kzalloc(sizeof(*wl), GFP_KERNEL);
+	if (!wl)
+		return -ENOMEM;
+	log->context = wl;
+	wl->ti = ti;
+	wl->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!wl->page)
+		goto bad;
+	r = dm_get_device(ti, argv[0], dm_table_get_mode(ti->table), &wl->dev);
+	if (r)
+		goto bad;
+	r = -EINVAL;
+	wl->core = dm_dirty_log_create("core", ti, NULL, argc - 1, argv + 1);
+	if (!wl->core)
+		goto bad;
+	return 0;
+
+bad:
+	wait_dtr(log);
+	return r;
+}
+
+static int wait_presuspend(struct dm_dirty_log *log)
+{
+	struct dm_dirty_log *core = core_of(log);
+
+	return core->type->presuspend ? core->type->presuspend(core) : 0;
+}
+
+static int wait_postsuspend(struct dm_dirty_log *log)
+{
+	struct dm_dirty_log *core = core_of(log);
+
+	return core->type->postsuspend ? core->type->postsuspend(core) : 0;
+}
+
+static int wait_resume(struct dm_dirty_log *log)
+{
+	return core_of(log)->type->resume(core_of(log));
+}
+
+static uint32_t wait_get_region_size(struct dm_dirty_log *log)
+{
+	return core_of(log)->type->get_region_size(core_of(log));
+}
+
+static int wait_is_clean(struct dm_dirty_log *log, region_t region)
+{
+	return core_of(log)->type->is_clean(core_of(log), region);
+}
+
+static int wait_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
+{
+	return core_of(log)->type->in_sync(core_of(log), region, can_block);
+}
+
+static int wait_flush(struct dm_dirty_log *log)
+{
+	struct wait_log *wl = log->context;
+	struct bio *bio;
+	int r;
+
+	if (wl->marked) {
+		bio = bio_alloc(wl->dev->bdev, 1, REQ_OP_WRITE | REQ_SYNC | REQ_FUA, GFP_NOIO);
+		__bio_add_page(bio, wl->page, PAGE_SIZE, 0);
+		r = submit_bio_wait(bio);
+		bio_put(bio);
+		if (r)
+			return r;
+	}
+	wl->marked = false;
+	return wl->core->type->flush(wl->core);
+}
+
+static void wait_mark_region(struct dm_dirty_log *log, region_t region)
+{
+	struct wait_log *wl = log->context;
+
+	wl->marked = true;
+	wl->core->type->mark_region(wl->core, region);
+}
+
+static void wait_clear_region(struct dm_dirty_log *log, region_t region)
+{
+	core_of(log)->type->clear_region(core_of(log), region);
+}
+
+static int wait_get_resync_work(struct dm_dirty_log *log, region_t *region)
+{
+	return core_of(log)->type->get_resync_work(core_of(log), region);
+}
+
+static void wait_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
+{
+	core_of(log)->type->set_region_sync(core_of(log), region, in_sync);
+}
+
+static region_t wait_get_sync_count(struct dm_dirty_log *log)
+{
+	return core_of(log)->type->get_sync_count(core_of(log));
+}
+
+static int wait_status(struct dm_dirty_log *log, status_type_t status_type,
+		       char *result, unsigned int maxlen)
+{
+	return core_of(log)->type->status(core_of(log), status_type, result, maxlen);
+}
+
+static struct dm_dirty_log_type wait_type = {
+	.name = "bench-wait",
+	.module = THIS_MODULE,
+	.ctr = wait_ctr,
+	.dtr = wait_dtr,
+	.presuspend = wait_presuspend,
+	.postsuspend = wait_postsuspend,
+	.resume = wait_resume,
+	.get_region_size = wait_get_region_size,
+	.is_clean = wait_is_clean,
+	.in_sync = wait_in_sync,
+	.flush = wait_flush,
+	.mark_region = wait_mark_region,
+	.clear_region = wait_clear_region,
+	.get_resync_work = wait_get_resync_work,
+	.set_region_sync = wait_set_region_sync,
+	.get_sync_count = wait_get_sync_count,
+	.status = wait_status,
+};
+
 /* Not module_dm(): Linux 6.1 has none. */
 static int __init bench_init(void)
 {
-	return dm_register_target(&bench_target);
+	int r = dm_register_target(&bench_target);
+
+	if (r)
+		return r;
+	r = dm_dirty_log_type_register(&wait_type);
+	if (r)
+		dm_unregister_target(&bench_target);
+	return r;
 }
 
 static void __exit bench_exit(void)
 {
+	dm_dirty_log_type_unregister(&wait_type);
 	dm_unregister_target(&bench_target);
 }
 
