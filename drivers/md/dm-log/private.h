@@ -21,6 +21,7 @@ struct seq_file;
 
 int dm_log_request_module(const char *suffix);
 void dm_log_run_cleaner(struct dm_dirty_log *log);
+void *dm_log_store_alloc(size_t bytes);
 int dm_logs_show(struct seq_file *m, void *unused);
 int dm_logs_reboot(struct notifier_block *nb, unsigned long action, void *unused);
 int dm_logs_set_param(const char *val, const struct kernel_param *kp);

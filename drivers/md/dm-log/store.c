@@ -28,8 +28,12 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+#include <kunit/static_stub.h>
+#endif
 
 #include "counters.h"
+#include "private.h"
 #include "regions.h"
 #include "store.h"
 #include "trace.h"
@@ -88,6 +92,15 @@ static unsigned long block_chunks(const struct dm_log_store *store, u64 block,
 	return start;
 }
 
+/* dm-io wants memory from vmalloc(). A seam for tests, which make millions of stores. */
+VISIBLE_IF_DM_LOG_KUNIT void *dm_log_store_alloc(size_t bytes)
+{
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+	KUNIT_STATIC_STUB_REDIRECT(dm_log_store_alloc, bytes);
+#endif
+	return vzalloc(bytes);
+}
+
 /**
  * dm_log_store_init() - prepare to keep a map on a device
  * @store: what to set up
@@ -112,9 +125,9 @@ int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 	store->buf_blocks = min_t(u64, store->nr_blocks,
 				  max_t(u64, BUF_BYTES / block_bytes(store), 1));
 
-	/* In one piece; dm-io wants memory from vmalloc(). */
-	store->head = vzalloc((head_blocks(store) + 1 + store->buf_blocks) *
-			      block_bytes(store));
+	/* In one piece. */
+	store->head = dm_log_store_alloc((head_blocks(store) + 1 + store->buf_blocks) *
+					 block_bytes(store));
 	store->extents = kvcalloc(store->buf_blocks, sizeof(*store->extents),
 				  GFP_KERNEL);
 	if (store->head && store->extents) {
@@ -136,7 +149,7 @@ int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 void dm_log_store_exit(struct dm_log_store *store)
 {
 	kvfree(store->extents);
-	vfree(store->head);
+	kvfree(store->head);
 	memset(store, 0, sizeof(*store));
 }
 

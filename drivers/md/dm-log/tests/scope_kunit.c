@@ -24,10 +24,10 @@
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
 #include <linux/sched.h>
-#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
+#include <linux/xxhash.h>
 
 #include "../cache.h"
 #include "../common.h"
@@ -317,18 +317,14 @@ static bool see(struct scope *sc, u64 hash)
  * What is known of a state.
  */
 
-static void add(struct scope *sc, u64 value)
-{
-	static const siphash_key_t key = { { 0x646d6c6f67, 0x73636f7065 } };
-
-	sc->hash = siphash_2u64(sc->hash, value, &key);
-}
-
 static void add_bytes(struct scope *sc, const void *data, size_t size)
 {
-	static const siphash_key_t key = { { 0x6279746573, 0x646d6c6f67 } };
+	sc->hash = xxh64(data, size, sc->hash);
+}
 
-	add(sc, siphash(data, size, &key));
+static void add(struct scope *sc, u64 value)
+{
+	add_bytes(sc, &value, sizeof(value));
 }
 
 static void add_device(struct scope *sc)
@@ -402,16 +398,16 @@ static void add_regions(struct scope *sc)
 
 static void add_words(struct scope *sc, const void *from, const void *to)
 {
-	static const siphash_key_t key = { { 0x776f726473, 0x646d6c6f67 } };
 	const unsigned long *word;
 
 	for (word = from; word < (const unsigned long *)to; word++) {
 		const void *pointer = (const void *)*word;
 
 		/* Where things are makes no difference. */
-		if (*word && !is_vmalloc_addr(pointer) && !virt_addr_valid(pointer))
-			sc->hash = siphash_3u64(sc->hash, (const void *)word - from, *word,
-						&key);
+		if (*word && !is_vmalloc_addr(pointer) && !virt_addr_valid(pointer)) {
+			add(sc, (const void *)word - from);
+			add(sc, *word);
+		}
 	}
 }
 
