@@ -121,6 +121,15 @@ static int parse_us_args(struct us_log *us, struct dm_target *ti, unsigned int a
 	char *prefix;
 	int r;
 
+	/*
+	 * Before any of them is touched: an old dm-mirror passes on a count near 2^32. Each
+	 * word takes two bytes of CTR's message, but for uuid and options.
+	 */
+	if (argc > 3 + DM_ULOG_MAX_PAYLOAD / 2) {
+		DMERR("userspace: %u words, expected at most %d", argc,
+		      3 + DM_ULOG_MAX_PAYLOAD / 2);
+		return -EINVAL;
+	}
 	if (argc)
 		nr_options = parse_options(argc - 1, argv + 1, options);
 	r = check_args(argc, argv, nr_options, options);

@@ -277,6 +277,33 @@ static void us_longest_arguments(struct kunit *test)
 	expect_trace(fm, "CSD");
 }
 
+/*
+ * B67: no word is looked at if there are more than fit into a message: an old dm-mirror
+ * passes on a count near 2^32. As many as fit are taken.
+ */
+static void us_words_without_end(struct kunit *test)
+{
+	static const unsigned int counts[] = { 170, 1000, INT_MAX, UINT_MAX - 1, UINT_MAX };
+	struct dm_log_fake_mirror *fm = test->priv;
+	char words[FAKE_STRING] = "u integrated_flush insync_cache";
+	size_t at = strlen(words);
+	char *argv[1] = { };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++)
+		KUNIT_EXPECT_NULL(test, dm_dirty_log_create("userspace", &fm->ti, NULL,
+							    counts[i], argv));
+	expect_trace(fm, "");
+
+	/* 332 bytes: a length of eight digits, and 162 words of one letter with a blank. */
+	for (i = 0; i < 162; i++)
+		at += scnprintf(words + at, sizeof(words) - at, " w");
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_create(fm, words));
+	KUNIT_EXPECT_EQ(test, strlen(fm->daemon.ctr), 332);
+	dm_log_fake_destroy(fm);
+	expect_trace(fm, "CSD");
+}
+
 /* Contract A4: exactly this, in this order. */
 static void us_create_traffic(struct kunit *test)
 {
@@ -1963,6 +1990,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_arguments),
 	KUNIT_CASE(us_bad_arguments),
 	KUNIT_CASE(us_longest_arguments),
+	KUNIT_CASE(us_words_without_end),
 	KUNIT_CASE(us_create_traffic),
 	KUNIT_CASE(us_never_resumed),
 	KUNIT_CASE(us_no_daemon),
