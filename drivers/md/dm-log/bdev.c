@@ -214,6 +214,7 @@ struct dm_log_dev *dm_log_dev_open(struct dm_target *ti, const char *path)
 
 	lb->dev.ops = &bdev_ops;
 	strscpy(lb->dev.name, lb->dm_dev->name, sizeof(lb->dev.name));
+	lb->dev.number = bdev->bd_dev;
 	lb->dev.nr_sectors = bdev_nr_sectors(bdev);
 	lb->dev.block_sectors = bdev_logical_block_size(bdev) >> SECTOR_SHIFT;
 	lb->dev.read_only = !writable || bdev_read_only(bdev);

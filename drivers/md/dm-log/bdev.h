@@ -54,6 +54,7 @@ struct dm_log_dev_ops {
  * struct dm_log_dev - an open device
  * @ops: its operations
  * @name: as it stands in table and status lines ("major:minor")
+ * @number: tells it from all others; 0 in most tests
  * @nr_sectors: size of the device
  * @block_sectors: sectors of its logical block: the unit of writing
  * @read_only: it must not be written: opened for a read-only table, or
@@ -62,6 +63,7 @@ struct dm_log_dev_ops {
 struct dm_log_dev {
 	const struct dm_log_dev_ops *ops;
 	char name[16];
+	dev_t number;
 	sector_t nr_sectors;
 	unsigned int block_sectors;
 	bool read_only;

@@ -34,7 +34,10 @@ struct dm_target;
  * @refusing: such writes must not be issued: the stable copy may call the region clean
  * @refused: there is one in this pass, so that flush() fails
  * @cache: that of a log which has a stable copy, which it lies in; or NULL
- * @list: all logs, see logs.c
+ * @list: all logs, see logs.c, and like what follows under its lock
+ * @device: the block device that the log keeps or has kept its stable copy on, or 0
+ * @holds: it does, so nobody else may
+ * @left: when it last ceased to, in jiffies
  */
 struct dm_log_common {
 	struct dm_log_args args;
@@ -50,6 +53,9 @@ struct dm_log_common {
 	bool refused;
 	struct dm_log_cache *cache;
 	struct list_head list;
+	dev_t device;
+	bool holds;
+	unsigned long left;
 };
 
 void dm_log_common_name(struct dm_log_common *common, struct dm_target *ti,

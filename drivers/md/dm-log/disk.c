@@ -13,6 +13,7 @@
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
@@ -29,7 +30,7 @@
 
 #define DM_MSG_PREFIX "dirty region log"
 
-/* How often an unreadable log device is tried again. */
+/* How often a log device that cannot be read, or is another's, is tried again. */
 #define RETRY_MS		5000
 
 /**
@@ -38,12 +39,15 @@
  * @dev: the log device
  * @store: the stable copy on it; under the cache's commit_lock
  * @failing: an event was raised for the current trouble; under commit_lock
+ * @user: the mirror whose log uses the device, so that ours does not, or 0; written by
+ *	a resume, or the cleaner
  */
 struct disk_log {
 	struct dm_log_cache cache;
 	struct dm_log_dev *dev;
 	struct dm_log_store store;
 	bool failing;
+	dev_t user;
 };
 
 static struct disk_log *cache_to_disk_log(struct dm_log_cache *cache)
@@ -56,12 +60,27 @@ static struct disk_log *to_disk_log(struct dm_dirty_log *log)
 	return cache_to_disk_log(to_dm_log_cache(log));
 }
 
+/* A log that never writes is in nobody's way. Return: true if the device is ours. */
+static bool take_device(struct disk_log *dl, unsigned long absence)
+{
+	dl->user = dl->cache.read_only ? 0 :
+		dm_logs_take_device(&dl->cache.common, dl->dev->number, absence);
+	return !dl->user;
+}
+
 static void report_failure(struct disk_log *dl, int error)
 {
+	dev_t dev = dl->cache.common.stats.dev;
+
 	switch (dl->store.state) {
 	case DM_LOG_STORE_UNREADABLE:
-		DMERR_LIMIT("disk: cannot read log device %s (error %d): all dirty, writes held",
-			    dl->dev->name, error);
+		if (dl->user)
+			DMERR("disk: log device %s of mirror %u:%u is in use by mirror %u:%u: all dirty, writes held",
+			      dl->dev->name, MAJOR(dev), MINOR(dev), MAJOR(dl->user),
+			      MINOR(dl->user));
+		else
+			DMERR_LIMIT("disk: cannot read log device %s (error %d): all dirty, writes held",
+				    dl->dev->name, error);
 		break;
 	case DM_LOG_STORE_FOREIGN:
 		/* Reported where the header was read. */
@@ -71,7 +90,7 @@ static void report_failure(struct disk_log *dl, int error)
 			    dl->dev->name, error);
 		break;
 	}
-	trace_dm_log_failure(dl->cache.common.stats.dev, dl->dev->name, error);
+	trace_dm_log_failure(dev, dl->dev->name, error);
 	dm_log_raise_event(dl->cache.common.ti);
 }
 
@@ -102,23 +121,26 @@ static int disk_commit(struct dm_log_cache *cache, bool all)
 }
 
 /*
- * Try again to read a log that could not be read when the mirror was resumed. Without the
- * lock, for which the worker may wait: reading may take as long as the device pleases, and
- * nobody else uses the buffers meanwhile, since a commit fails before it comes to them.
+ * Try again to use a log that could not be read, or was in another's use, when the mirror
+ * was resumed. Without the lock, for which the worker may wait: reading may take as long as
+ * the device pleases, and nobody else uses the buffers meanwhile, since a commit fails
+ * before it comes to them.
  */
 static unsigned int disk_tend(struct dm_log_cache *cache)
 {
 	struct disk_log *dl = cache_to_disk_log(cache);
+	/* More than this mirror may be suspended: who had the device will come back. */
+	unsigned long absence = READ_ONCE(cache->common.live) ? msecs_to_jiffies(RETRY_MS) :
+								MAX_JIFFY_OFFSET;
 
 	if (READ_ONCE(dl->store.state) != DM_LOG_STORE_UNREADABLE || READ_ONCE(cache->gated))
 		return 0;
-	if (dm_log_store_probe(&dl->store))
+	if ((dl->user && !take_device(dl, absence)) || dm_log_store_probe(&dl->store))
 		return RETRY_MS;
 
 	mutex_lock(&cache->commit_lock);
 	if (!dm_log_store_reopen(&dl->store))
-		DMINFO("disk: log device %s can be read again and is in use",
-		       dl->dev->name);
+		DMINFO("disk: log device %s can be used now, and is", dl->dev->name);
 	mutex_unlock(&cache->commit_lock);
 	return 0;
 }
@@ -233,10 +255,13 @@ static int disk_presuspend(struct dm_dirty_log *log)
 static int disk_postsuspend(struct dm_dirty_log *log)
 {
 	struct dm_log_cache *cache = to_dm_log_cache(log);
+	int r;
 
 	/* Somebody else may read it next. */
 	disk_tend(cache);
-	return dm_log_cache_close(cache);
+	r = dm_log_cache_close(cache);
+	dm_logs_leave_device(&cache->common);
+	return r;
 }
 
 /*
@@ -262,11 +287,13 @@ static enum dm_log_load how_to_load(const struct disk_log *dl)
 static int disk_resume(struct dm_dirty_log *log)
 {
 	struct disk_log *dl = to_disk_log(log);
+	enum dm_log_load load = how_to_load(dl);
 	int r;
 
 	mutex_lock(&dl->cache.commit_lock);
 	dm_log_mirror_uuid(dl->cache.common.ti, dl->store.owner.uuid);
-	r = dm_log_store_resume(&dl->store, how_to_load(dl));
+	r = take_device(dl, 0) ? dm_log_store_resume(&dl->store, load) :
+				     dm_log_store_refuse(&dl->store, load);
 	dm_regions_restart(&dl->cache.common.regions);
 	report_health(dl, r);
 	dm_log_cache_opened(&dl->cache);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All logs, in one list: what concerns every log that there is. Their counters are
- * one file in debugfs; they are clean before an orderly reboot; and a lower limit does
- * not wait for timers that were set before.
+ * All logs, in one list: what concerns every log that there is. No two of them use one
+ * device; their counters are one file in debugfs; they are clean before an orderly
+ * reboot; and a lower limit does not wait for timers that were set before.
  *
  * A log is in the list from the end of its constructor to the beginning of its
  * destructor, whether it was resumed or not. The file belongs to the module: no
@@ -68,6 +68,64 @@ void dm_logs_remove(struct dm_log_common *common)
 {
 	spin_lock(&logs_lock);
 	list_del(&common->list);
+	spin_unlock(&logs_lock);
+}
+
+/*
+ * Who has which device
+ *
+ * A commit writes whole blocks from one log's memory. So of two logs on one device each
+ * would erase the other's marks, and the record tells the second only, and it only if
+ * the two mirrors have UUIDs.
+ *
+ * A log has its device from the beginning of a resume to the end of its postsuspend,
+ * after which it does not touch it, see cache.h. Device-mapper suspends a table before it
+ * resumes the next one, so a device that is reloaded, renamed or moved never meets itself.
+ */
+
+/**
+ * dm_logs_take_device() - use a block device, unless another log does
+ * @common: the log; what it has already it may take again
+ * @device: the device; 0 is no device, and nobody's
+ * @absence: nor take it from a log that had it, in so many jiffies until now: its mirror
+ *	may be suspended for a moment only
+ *
+ * Context: any that may take a spinlock.
+ * Return: 0, or the mirror whose log uses the device.
+ */
+dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device,
+			  unsigned long absence)
+{
+	const struct dm_log_common *other;
+	dev_t user = 0;
+
+	if (!device)
+		return 0;
+	spin_lock(&logs_lock);
+	list_for_each_entry(other, &logs, list)
+		if (other != common && other->device == device &&
+		    (other->holds ||
+		     (absence && time_before(jiffies, other->left + absence))))
+			user = other->stats.dev;
+	if (!user) {
+		common->device = device;
+		common->holds = true;
+	}
+	spin_unlock(&logs_lock);
+	return user;
+}
+
+/**
+ * dm_logs_leave_device() - others may use this log's device
+ * @common: the log, which will not touch it before it has taken it again
+ *
+ * Context: any that may take a spinlock.
+ */
+void dm_logs_leave_device(struct dm_log_common *common)
+{
+	spin_lock(&logs_lock);
+	common->holds = false;
+	common->left = jiffies;
 	spin_unlock(&logs_lock);
 }
 

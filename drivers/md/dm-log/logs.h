@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All logs: their counters in debugfs, reboot, module parameters. See logs.c.
+ * All logs: who has which device, their counters in debugfs, reboot, module parameters.
+ * See logs.c.
  */
 
 #ifndef DM_LOG_LOGS_H
 #define DM_LOG_LOGS_H
+
+#include <linux/types.h>
 
 struct dm_log_common;
 
@@ -20,6 +23,10 @@ struct dm_logs_param {
 
 void dm_logs_add(struct dm_log_common *common);
 void dm_logs_remove(struct dm_log_common *common);
+
+dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device,
+			  unsigned long absence);
+void dm_logs_leave_device(struct dm_log_common *common);
 
 void dm_logs_init(void);
 void dm_logs_exit(void);

@@ -528,6 +528,39 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
 	return 0;
 }
 
+/* Until dm_log_store_reopen(), or for good, the map is all that there is. */
+static int go_without(struct dm_log_store *store, enum dm_log_load load, int error)
+{
+	store->state = error == -EPROTONOSUPPORT ? DM_LOG_STORE_FOREIGN :
+						   DM_LOG_STORE_UNREADABLE;
+	store->io_failed = true;
+	dm_regions_fill(store->regions, load == DM_LOG_ALL_CLEAN ?
+			DM_REGION_CLEAN : DM_REGION_NOSYNC);
+	/*
+	 * The device may say "clean" of any region: no mark is durable,
+	 * not even that of a region which is dirty in the map already.
+	 */
+	if (store->state == DM_LOG_STORE_UNREADABLE)
+		dm_regions_pend_all(store->regions);
+	return error;
+}
+
+/**
+ * dm_log_store_refuse() - resume without the device, which is in another's use
+ * @store: the store; nothing is being committed
+ * @load: what to do with the bits that are there
+ *
+ * Like a resume that could not read the device, but that it is not looked at.
+ *
+ * Context: process context, may sleep; serialised by the caller.
+ * Return: -EBUSY.
+ */
+int dm_log_store_refuse(struct dm_log_store *store, enum dm_log_load load)
+{
+	store->head_stale = true;
+	return go_without(store, load, -EBUSY);
+}
+
 /**
  * dm_log_store_resume() - read the log and bring it up to date
  * @store: the store; nothing is being committed
@@ -548,22 +581,8 @@ int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load)
 
 	store->head_stale = true;
 	r = read_log(store, load);
-	if (r) {
-		if (r == -EPROTONOSUPPORT)
-			store->state = DM_LOG_STORE_FOREIGN;
-		else
-			store->state = DM_LOG_STORE_UNREADABLE;
-		store->io_failed = true;
-		dm_regions_fill(store->regions, load == DM_LOG_ALL_CLEAN ?
-				DM_REGION_CLEAN : DM_REGION_NOSYNC);
-		/*
-		 * The device may say "clean" of any region: no mark is durable,
-		 * not even that of a region which is dirty in the map already.
-		 */
-		if (store->state == DM_LOG_STORE_UNREADABLE)
-			dm_regions_pend_all(store->regions);
-		return r;
-	}
+	if (r)
+		return go_without(store, load, r);
 
 	store->state = DM_LOG_STORE_OPEN;
 	if (!store->dev->read_only) {

@@ -67,8 +67,8 @@ enum dm_log_load {
  * enum dm_log_store_state - may the device be written?
  * @DM_LOG_STORE_CLOSED: not resumed yet
  * @DM_LOG_STORE_OPEN: yes
- * @DM_LOG_STORE_UNREADABLE: no: what is on it could not be read. Nothing can be
- *	committed until dm_log_store_reopen() succeeds.
+ * @DM_LOG_STORE_UNREADABLE: no: what is on it could not be read, or is another's.
+ *	Nothing can be committed until dm_log_store_reopen() succeeds.
  * @DM_LOG_STORE_FOREIGN: no: it holds a version that we do not know. Nothing is
  *	committed: whoever reads it next like us takes all regions for dirty.
  */
@@ -124,6 +124,7 @@ int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 void dm_log_store_exit(struct dm_log_store *store);
 
 int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load);
+int dm_log_store_refuse(struct dm_log_store *store, enum dm_log_load load);
 int dm_log_store_probe(struct dm_log_store *store);
 int dm_log_store_reopen(struct dm_log_store *store);
 int dm_log_store_commit(struct dm_log_store *store);

@@ -52,8 +52,9 @@ struct logs_mirror {
 
 struct logs_test {
 	struct kunit *test;
-	struct logs_mirror mirrors[2];
+	struct logs_mirror mirrors[3];
 	unsigned int nr_tends;
+	unsigned int nr_events;
 	unsigned int old[3];
 };
 
@@ -89,8 +90,15 @@ static void count_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 	lt->nr_tends++;
 }
 
-static void ignore_event(struct dm_target *ti)
+static void ignore_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 {
+}
+
+static void count_event(struct dm_target *ti)
+{
+	struct logs_test *lt = kunit_get_current_test()->priv;
+
+	lt->nr_events++;
 }
 
 /* The worker, after the last write to region 1 has ended. */
@@ -127,7 +135,7 @@ static int logs_test_init(struct kunit *test)
 	dm_log_max_idle_regions = 8192;
 	test->priv = lt;
 	kunit_activate_static_stub(test, dm_log_dev_open, open_fake);
-	kunit_activate_static_stub(test, dm_log_raise_event, ignore_event);
+	kunit_activate_static_stub(test, dm_log_raise_event, count_event);
 	return 0;
 }
 
@@ -296,6 +304,293 @@ static void logs_short_buffer(struct kunit *test)
 	core_log(test, 1);
 	KUNIT_EXPECT_EQ(test, dm_logs_show(&m, NULL), 0);
 	KUNIT_EXPECT_TRUE(test, seq_has_overflowed(&m));
+}
+
+/*
+ * Who has which device
+ */
+
+#define NUMBER(i)	MKDEV(253, i)
+
+/* A disk log of mirror 253:@mirror on device 253:@device. Cleaners run when they are told. */
+static struct logs_mirror *log_on(struct kunit *test, unsigned int i, unsigned int mirror,
+				  unsigned int device)
+{
+	struct logs_mirror *lm = &((struct logs_test *)test->priv)->mirrors[i];
+
+	kunit_activate_static_stub(test, dm_log_cache_tend, ignore_tend);
+	lm->fake->dev.number = NUMBER(device);
+	disk_log(test, i);
+	to_dm_log_cache(lm->log)->common.stats.dev = NUMBER(mirror);
+	return lm;
+}
+
+static int resume_log(struct logs_mirror *lm)
+{
+	return lm->log->type->resume(lm->log);
+}
+
+static void expect_health(struct kunit *test, struct logs_mirror *lm, char health)
+{
+	char status[32];
+
+	lm->log->type->status(lm->log, STATUSTYPE_INFO, status, sizeof(status));
+	KUNIT_EXPECT_EQ(test, status[strlen(status) - 1], health);
+}
+
+/* Without its device: nothing is read or written, all is out of sync, no mark holds. */
+static void expect_refused(struct kunit *test, struct logs_mirror *lm)
+{
+	u64 nr_reads = lm->fake->nr_reads, nr_writes = lm->fake->nr_writes;
+
+	KUNIT_EXPECT_EQ(test, resume_log(lm), -EBUSY);
+	expect_health(test, lm, 'D');
+	KUNIT_EXPECT_EQ(test, lm->log->type->get_sync_count(lm->log), 0);
+	KUNIT_EXPECT_EQ(test, lm->log->type->is_remote_recovering(lm->log, 5), 1);
+	lm->log->type->mark_region(lm->log, 5);
+	KUNIT_EXPECT_NE(test, lm->log->type->flush(lm->log), 0);
+	dm_log_run_cleaner(lm->log);
+	KUNIT_EXPECT_EQ(test, lm->fake->nr_reads, nr_reads);
+	KUNIT_EXPECT_EQ(test, lm->fake->nr_writes, nr_writes);
+}
+
+static void expect_in_use(struct kunit *test, struct logs_mirror *lm)
+{
+	KUNIT_EXPECT_TRUE(test, to_dm_log_cache(lm->log)->common.holds);
+	begin_write(test, lm, 7);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(lm->fake, 7));
+	lm->log->type->clear_region(lm->log, 7);
+}
+
+static void expect_not_taken(struct kunit *test, struct logs_mirror *lm)
+{
+	u64 nr_writes = lm->fake->nr_writes;
+
+	dm_log_run_cleaner(lm->log);
+	KUNIT_EXPECT_FALSE(test, to_dm_log_cache(lm->log)->common.holds);
+	KUNIT_EXPECT_EQ(test, lm->fake->nr_writes, nr_writes);
+}
+
+/* The second is refused, says so once, and is in nobody's way until the first is gone. */
+static void logs_device_in_use(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+	struct logs_test *lt = test->priv;
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_refused(test, second);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 1);
+	expect_health(test, first, 'A');
+	expect_in_use(test, first);
+	lt->nr_events = 0;
+
+	/* A suspend changes nothing, nor another table. */
+	KUNIT_EXPECT_EQ(test, second->log->type->presuspend(second->log), 0);
+	KUNIT_EXPECT_NE(test, second->log->type->postsuspend(second->log), 0);
+	expect_refused(test, second);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 0);
+	second->log->type->presuspend(second->log);
+	second->log->type->postsuspend(second->log);
+	destroy_log(second);
+	log_on(test, 1, 1, 7);
+	expect_refused(test, second);
+	expect_in_use(test, first);
+
+	suspend_log(test, first);
+	destroy_log(first);
+	dm_log_run_cleaner(second->log);
+	expect_in_use(test, second);
+	/* What is on the device is what memory knows: all is out of sync. */
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(second->fake, 9999));
+	expect_health(test, second, 'D');
+	suspend_log(test, second);
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+	expect_health(test, second, 'A');
+}
+
+/* A mirror that is suspended for a moment finds its log where it was. */
+static void logs_device_comes_back(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+	struct dm_log_common *common = &to_dm_log_cache(first->log)->common;
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_refused(test, second);
+	suspend_log(test, first);
+	expect_not_taken(test, second);
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_in_use(test, first);
+	expect_not_taken(test, second);
+
+	/* If it does not come back, its log is another's; until that gives it up. */
+	suspend_log(test, first);
+	common->left -= msecs_to_jiffies(ONE_HOUR_MS);
+	dm_log_run_cleaner(second->log);
+	expect_in_use(test, second);
+	expect_refused(test, first);
+	suspend_log(test, second);
+	first->log->type->presuspend(first->log);
+	first->log->type->postsuspend(first->log);
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_in_use(test, first);
+}
+
+/* A log moves from one mirror to the next without a pause: lvconvert. */
+static void logs_device_moves(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	suspend_log(test, first);
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+	expect_in_use(test, second);
+	/* The gate is closed: what the first's worker is late with goes nowhere. */
+	first->log->type->mark_region(first->log, 9);
+	KUNIT_EXPECT_EQ(test, first->log->type->flush(first->log), 0);
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(first->fake, 9));
+	destroy_log(first);
+	expect_in_use(test, second);
+}
+
+/* A reload: the table that is live, the one that is not, and one that never was. */
+static void logs_device_reload(struct kunit *test)
+{
+	struct logs_mirror *old = log_on(test, 0, 0, 7), *dropped = log_on(test, 1, 0, 7);
+	struct logs_mirror *new;
+	struct logs_test *lt = test->priv;
+
+	KUNIT_EXPECT_EQ(test, resume_log(old), 0);
+	destroy_log(dropped);
+	new = log_on(test, 1, 0, 7);
+	suspend_log(test, old);
+	KUNIT_EXPECT_EQ(test, resume_log(new), 0);
+	destroy_log(old);
+	expect_in_use(test, new);
+
+	/* Taken by a resume, not by a constructor; and by each resume anew. */
+	log_on(test, 0, 0, 7);
+	suspend_log(test, new);
+	KUNIT_EXPECT_EQ(test, resume_log(new), 0);
+	suspend_log(test, new);
+	KUNIT_EXPECT_EQ(test, resume_log(old), 0);
+	expect_in_use(test, old);
+	expect_health(test, old, 'A');
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 0);
+}
+
+/* An interrupted suspend: presuspend, and no more. Then writes go on. */
+static void logs_device_presuspended(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	first->log->type->presuspend(first->log);
+	expect_refused(test, second);
+	expect_in_use(test, first);
+	suspend_log(test, first);
+	second->log->type->presuspend(second->log);
+	second->log->type->postsuspend(second->log);
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+}
+
+/* A device that cannot be read is its log's all the same, and used when it can. */
+static void logs_device_unreadable(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+
+	first->fake->fail_reads = 1000;
+	KUNIT_EXPECT_NE(test, resume_log(first), 0);
+	expect_refused(test, second);
+	first->fake->fail_reads = 0;
+	dm_log_run_cleaner(first->log);
+	expect_in_use(test, first);
+	expect_not_taken(test, second);
+
+	/* The second's turn, and the device cannot be read again. */
+	first->log->type->presuspend(first->log);
+	first->log->type->postsuspend(first->log);
+	destroy_log(first);
+	second->fake->fail_reads = 1000;
+	dm_log_run_cleaner(second->log);
+	KUNIT_EXPECT_EQ(test, second->fake->nr_writes, 0);
+	log_on(test, 0, 0, 7);
+	expect_refused(test, first);
+	second->fake->fail_reads = 0;
+	dm_log_run_cleaner(second->log);
+	expect_in_use(test, second);
+}
+
+/* Three want one device: it goes to one of them, and then to the next. */
+static void logs_device_three(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+	struct logs_mirror *third = log_on(test, 2, 0, 7);
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_refused(test, second);
+	/* Another target of the first one's device. */
+	expect_refused(test, third);
+	destroy_log(first);
+	dm_log_run_cleaner(third->log);
+	expect_in_use(test, third);
+	expect_not_taken(test, second);
+	destroy_log(third);
+	dm_log_run_cleaner(second->log);
+	expect_in_use(test, second);
+}
+
+/*
+ * Two targets of one device are suspended one after the other: what the first has just
+ * written is not the second's to overwrite, however long that took.
+ */
+static void logs_device_suspend(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 0, 7);
+	u64 nr_writes;
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_refused(test, second);
+	nr_writes = second->fake->nr_writes;
+	first->log->type->presuspend(first->log);
+	second->log->type->presuspend(second->log);
+	KUNIT_EXPECT_EQ(test, first->log->type->postsuspend(first->log), 0);
+	to_dm_log_cache(first->log)->common.left -= msecs_to_jiffies(ONE_HOUR_MS);
+	KUNIT_EXPECT_NE(test, second->log->type->postsuspend(second->log), 0);
+	KUNIT_EXPECT_EQ(test, second->fake->nr_writes, nr_writes);
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_refused(test, second);
+
+	/* If it is gone for good, what the second knows is written. */
+	suspend_log(test, first);
+	destroy_log(first);
+	second->log->type->presuspend(second->log);
+	KUNIT_EXPECT_EQ(test, second->log->type->postsuspend(second->log), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(second->fake, 9999));
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+}
+
+/* Who never writes is in nobody's way, and nobody in his. */
+static void logs_device_read_only(struct kunit *test)
+{
+	struct logs_mirror *first, *second = log_on(test, 1, 1, 7);
+
+	((struct logs_test *)test->priv)->mirrors[0].fake->dev.read_only = true;
+	first = log_on(test, 0, 0, 7);
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+	expect_in_use(test, second);
+	suspend_log(test, first);
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	KUNIT_EXPECT_EQ(test, first->log->type->get_sync_count(first->log), NR_REGIONS);
+	expect_in_use(test, second);
+}
+
+/* Of devices without a number nothing is known; and two are two. */
+static void logs_device_others(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, resume_log(log_on(test, 0, 0, 7)), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(log_on(test, 1, 1, 8)), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(disk_log(test, 2)), 0);
 }
 
 /*
@@ -492,6 +787,16 @@ static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_disk_line),
 	KUNIT_CASE(logs_failed_ctr),
 	KUNIT_CASE(logs_short_buffer),
+	KUNIT_CASE(logs_device_in_use),
+	KUNIT_CASE(logs_device_comes_back),
+	KUNIT_CASE(logs_device_moves),
+	KUNIT_CASE(logs_device_reload),
+	KUNIT_CASE(logs_device_presuspended),
+	KUNIT_CASE(logs_device_unreadable),
+	KUNIT_CASE(logs_device_three),
+	KUNIT_CASE(logs_device_suspend),
+	KUNIT_CASE(logs_device_read_only),
+	KUNIT_CASE(logs_device_others),
 	KUNIT_CASE_PARAM(logs_reboot_cleans, action_gen_params),
 	KUNIT_CASE(logs_reboot_awaits_clear),
 	KUNIT_CASE(logs_reboot_busy),

@@ -550,6 +550,8 @@ done
 new end
 claim "no warning, bug or leak in the kernel log" '
 	! dmesg | grep -E "WARNING|BUG|Oops|Call Trace|scheduling while|use.after|leak"'
+claim "LVM never has two mirrors use one log at a time" '
+	! dmesg | grep "is in use by mirror"'
 claim "nothing is left, and the modules unload" '
 	lv vgremove -y vg && is 5 "$(dms ls | wc -l)" && rmmod dm-mirror && rmmod dm-region-hash &&
 	{ rmmod dm-log-userspace 2>/dev/null; rmmod dm-log; }'
