@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What people met with the log itself: a log device that two mirrors are given by mistake.
+# What people met with the log itself: a log device that two mirrors are given by mistake,
+# and mirrors that are only to be looked at.
 
 . "$(dirname "$0")/dm_log_lib.sh"
 
@@ -454,6 +455,51 @@ read_only_beside()
 	expect_quiet "beside a read-only table"
 }
 
+# --- looking at a mirror --------------------------------------------------------
+
+# A read-only table copies what is out of sync, like any other: it is the volume that is
+# not to be written, not its legs. The log is read, and not written.
+read_only_copies()
+{
+	local before first
+
+	begin
+	log_format "$LOG" 3 5
+	before=$(dev_sum "$LOG" 2048) first=$(dev_sum "$(dev leg0)")
+	dm_create m "$(a_table)" --readonly
+	wait_sync m
+	expect "what it shows" "$first" "$(dev_sum "$(dmdev m)")"
+	dm_remove m
+	# shellcheck disable=SC2086
+	expect "regions not copied" "$(without 3 5)" "$(differing $A_LEGS)"
+	expect "the log's bytes" "$before" "$(dev_sum "$LOG" 2048)"
+	expect "the first leg's" "$first" "$(dev_sum "$(dev leg0)")"
+
+	dm_create m "$(mirror_table $LEN "core 1 $RS" "$A_LEGS")" --readonly
+	wait_sync m
+	! write_region m 1 2>/dev/null || fail "a write to a read-only mirror"
+	dm_remove m
+	# shellcheck disable=SC2086
+	expect "regions not copied with a core log" "" "$(differing $A_LEGS)"
+}
+
+# To look and not touch: the first leg has what the mirror would show.
+look_only()
+{
+	local leg0 leg1
+
+	begin
+	log_format "$LOG" 3 5
+	leg0=$(dev_sum "$(dev leg0)") leg1=$(dev_sum "$(dev leg1)")
+	dm_create look "$(linear "$(dev leg0)" $LEN)" --readonly
+	expect "what it shows" "$leg0" "$(dev_sum "$(dmdev look)")"
+	! dd if=/dev/zero of="$(dmdev look)" oflag=direct bs=4096 count=1 status=none 2>/dev/null ||
+		fail "it can be written"
+	dm_remove look
+	expect "the first leg" "$leg0" "$(dev_sum "$(dev leg0)")"
+	expect "the second leg" "$leg1" "$(dev_sum "$(dev leg1)")"
+}
+
 run_tests \
 	two_mirrors	"two mirrors on one log: the second is refused, then it is its turn" \
 	two_held	"two mirrors on one log, handle_errors: writes are held until it is its turn" \
@@ -465,4 +511,6 @@ run_tests \
 	reloads		"reload, rename, suspend: the log is the mirror's own" \
 	log_moves	"a log that is moved stays the mirror's own" \
 	log_passed_on	"a log that is passed on to another device, or activated anew" \
-	read_only_beside "a read-only table on the log of a live mirror"
+	read_only_beside "a read-only table on the log of a live mirror" \
+	read_only_copies "a read-only table copies, and its log is not written" \
+	look_only	"a read-only device over the first leg touches nothing"
