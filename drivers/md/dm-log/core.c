@@ -70,6 +70,8 @@ static int core_resume(struct dm_dirty_log *log)
 {
 	struct dm_log_common *common = log->context;
 
+	if (common->args.sync == DM_LOG_SYNC_SKIP)
+		dm_logs_tell_dropped(common, 0);
 	dm_regions_restart(&common->regions);
 	trace_dm_log_resume(common->stats.dev, "core", common->args.nr_regions,
 			    dm_regions_nr_nosync(&common->regions), 0);

@@ -300,6 +300,8 @@ static int disk_resume(struct dm_dirty_log *log)
 	mutex_unlock(&dl->cache.commit_lock);
 
 	dm_log_cache_start(&dl->cache, r);
+	if (load == DM_LOG_ALL_CLEAN)
+		dm_logs_tell_dropped(&dl->cache.common, dl->store.nr_dropped);
 	/* An idle mirror has no worker that would try again. */
 	if (r && dl->store.state != DM_LOG_STORE_FOREIGN)
 		dm_log_cache_tend(&dl->cache, RETRY_MS);

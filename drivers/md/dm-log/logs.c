@@ -129,6 +129,41 @@ void dm_logs_leave_device(struct dm_log_common *common)
 	spin_unlock(&logs_lock);
 }
 
+/**
+ * dm_logs_tell_dropped() - say how many regions "nosync" calls clean that are not
+ * @common: the log, in its first resume, or a later one of a core log
+ * @nr: how many its stable copy had; not asked for if there was a log before a reload,
+ *	which knows better
+ *
+ * The log before a reload is in the list until the new one was resumed, and before it.
+ *
+ * Context: ioctl.
+ */
+void dm_logs_tell_dropped(const struct dm_log_common *common, u64 nr)
+{
+	const struct dm_log_common *before;
+	dev_t dev = common->stats.dev;
+
+	spin_lock(&logs_lock);
+	list_for_each_entry(before, &logs, list) {
+		const struct dm_regions *rg = &before->regions;
+
+		if (before == common)
+			break;
+		/* What is in sync in a log kept by a daemon, the daemon knows. */
+		if (dev && before->stats.dev == dev && !rg->by_region &&
+		    before->ti->begin == common->ti->begin)
+			nr = dm_regions_nr_nosync(rg) + dm_regions_nr_dirty(rg) +
+			     dm_regions_nr_idle(rg);
+	}
+	spin_unlock(&logs_lock);
+	if (!nr)
+		return;
+	DMWARN("%s: nosync: %llu region(s) of %u:%u that were out of sync count as in sync",
+	       common->type, nr, MAJOR(dev), MINOR(dev));
+	dm_log_raise_event(common->ti);
+}
+
 /*
  * The counters' file
  */

@@ -27,6 +27,7 @@ void dm_logs_remove(struct dm_log_common *common);
 dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device,
 			  unsigned long absence);
 void dm_logs_leave_device(struct dm_log_common *common);
+void dm_logs_tell_dropped(const struct dm_log_common *common, u64 nr);
 
 void dm_logs_init(void);
 void dm_logs_exit(void);

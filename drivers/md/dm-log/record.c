@@ -140,9 +140,9 @@ static bool same_mirror(const char *a, const char *b)
  * @record: what stands behind the header
  * @nr_regions: as in the header
  * @owner: the mirror that wants to use the log
- * @dev_name: the log device, for a message
+ * @dev_name: the log device, for a message; NULL: no message
  *
- * Return: false, after a message, if the record says that the bits were written
+ * Return: false, after the message, if the record says that the bits were written
  *	for regions of another size or for another mirror. Otherwise true.
  */
 bool dm_log_record_fits(const struct dm_log_record_disk *record, u64 nr_regions,
@@ -154,15 +154,17 @@ bool dm_log_record_fits(const struct dm_log_record_disk *record, u64 nr_regions,
 		return true;
 
 	if (found.region_sectors != owner->region_sectors) {
-		DMWARN_LIMIT("log device %s: regions of %u sectors, expected %u: all out of sync",
-			     dev_name, found.region_sectors, owner->region_sectors);
+		if (dev_name)
+			DMWARN_LIMIT("log device %s: regions of %u sectors, expected %u: all out of sync",
+				     dev_name, found.region_sectors, owner->region_sectors);
 		return false;
 	}
 
 	if (!same_mirror(found.uuid, owner->uuid)) {
 		/* Escaped, for it may be anything. */
-		DMWARN_LIMIT("log device %s belongs to mirror %*pE, expected %s: all out of sync",
-			     dev_name, (int)strlen(found.uuid), found.uuid, owner->uuid);
+		if (dev_name)
+			DMWARN_LIMIT("log device %s belongs to mirror %*pE, expected %s: all out of sync",
+				     dev_name, (int)strlen(found.uuid), found.uuid, owner->uuid);
 		return false;
 	}
 	return true;

@@ -21,6 +21,7 @@
  * bits that were read may not be durable.
  */
 
+#include <linux/bitops.h>
 #include <linux/device-mapper.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -411,9 +412,16 @@ static enum header_kind parse_header(struct dm_log_store *store, u64 *nr_regions
 		return HEADER_VALID;
 	}
 
-	DMERR_LIMIT("log device %s has version %u, expected %u: not used, all regions out of sync",
-		    store->dev->name, version, DM_LOG_VERSION);
 	return HEADER_FOREIGN;
+}
+
+static int refuse_version(struct dm_log_store *store)
+{
+	const struct dm_log_header_disk *header = store->head;
+
+	DMERR_LIMIT("log device %s has version %u, expected %u: not used, all regions out of sync",
+		    store->dev->name, le32_to_cpu(header->version), DM_LOG_VERSION);
+	return -EPROTONOSUPPORT;
 }
 
 /* Clear the bits of regions from @limit on; true if one was set. */
@@ -435,9 +443,12 @@ static bool limit_bits(u64 *bits, u64 first_region, u64 limit, unsigned int nr_u
 	return changed;
 }
 
-/* Take over one sector of the bitset, which is converted where it stands. */
+/*
+ * Take over one sector of the bitset, which is converted where it stands. If it does not
+ * matter, count what it says.
+ */
 static void load_chunk(struct dm_log_store *store, unsigned long chunk,
-		       void *sector, u64 valid, bool merge)
+		       void *sector, u64 valid, enum dm_log_load load)
 {
 	struct dm_regions *rg = store->regions;
 	unsigned int i, nr = dm_regions_chunk_u64s(rg, chunk);
@@ -451,12 +462,17 @@ static void load_chunk(struct dm_log_store *store, unsigned long chunk,
 	/* Regions beyond what the header vouches for, and the padding. */
 	changed = limit_bits(bits, (u64)chunk * DM_REGIONS_PER_CHUNK,
 			     min_t(u64, valid, rg->nr_regions), nr);
-	changed |= dm_regions_load(rg, chunk, bits, merge);
+	if (load == DM_LOG_ALL_CLEAN) {
+		for (i = 0; i < nr; i++)
+			store->nr_dropped -= hweight64(bits[i]);
+		return;
+	}
+	changed |= dm_regions_load(rg, chunk, bits, load == DM_LOG_MERGE);
 	if (changed)
 		dm_regions_pend(rg, chunk);
 }
 
-static int load_bits(struct dm_log_store *store, u64 valid, bool merge)
+static int load_bits(struct dm_log_store *store, u64 valid, enum dm_log_load load)
 {
 	unsigned long chunk = 0, nr_chunks = store->regions->nr_chunks;
 	unsigned int noio = memalloc_noio_save();
@@ -486,13 +502,27 @@ static int load_bits(struct dm_log_store *store, u64 valid, bool merge)
 			break;
 		for (i = skip; i < n && chunk < nr_chunks; i++, chunk++)
 			load_chunk(store, chunk, buf + (i << SECTOR_SHIFT),
-				   valid, merge);
+				   valid, load);
 		cond_resched();
 	}
 
 	vfree(large);
 	memalloc_noio_restore(noio);
 	return r;
+}
+
+/* Nobody relies on these bits. So what cannot be read, or is another's, says nothing. */
+static void count_dropped(struct dm_log_store *store)
+{
+	u64 valid;
+
+	store->nr_dropped = 0;
+	if (parse_header(store, &valid) != HEADER_VALID ||
+	    !dm_log_record_fits(record_of(store), valid, &store->owner, NULL))
+		return;
+	store->nr_dropped = min_t(u64, valid, store->regions->nr_regions);
+	if (load_bits(store, valid, DM_LOG_ALL_CLEAN))
+		store->nr_dropped = 0;
 }
 
 static int read_log(struct dm_log_store *store, enum dm_log_load load)
@@ -509,12 +539,11 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
 		case HEADER_VALID:
 			if (dm_log_record_fits(record_of(store), valid,
 					       &store->owner, store->dev->name))
-				return load_bits(store, valid,
-						 load == DM_LOG_MERGE);
+				return load_bits(store, valid, load);
 			load = DM_LOG_ALL_NOSYNC;
 			break;
 		case HEADER_FOREIGN:
-			return -EPROTONOSUPPORT;
+			return refuse_version(store);
 		case HEADER_NONE:
 			load = DM_LOG_ALL_NOSYNC;
 			break;
@@ -522,6 +551,8 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
 	}
 
 	/* A new log. */
+	if (load == DM_LOG_ALL_CLEAN)
+		count_dropped(store);
 	dm_regions_fill(store->regions, load == DM_LOG_ALL_CLEAN ?
 			DM_REGION_CLEAN : DM_REGION_NOSYNC);
 	dm_regions_pend_all(store->regions);
@@ -624,7 +655,7 @@ int dm_log_store_reopen(struct dm_log_store *store)
 
 	if (parse_header(store, &valid) == HEADER_FOREIGN) {
 		store->state = DM_LOG_STORE_FOREIGN;
-		return -EPROTONOSUPPORT;
+		return refuse_version(store);
 	}
 
 	store->state = DM_LOG_STORE_OPEN;

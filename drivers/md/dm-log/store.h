@@ -87,6 +87,8 @@ enum dm_log_store_state {
  * @state: see enum dm_log_store_state
  * @io_failed: a read or write failed since the last good resume
  * @flush_failed: a flush failed since the last good resume
+ * @nr_dropped: regions that the device called dirty when a resume began a new log with
+ *	every region clean, as far as that could be read
  * @head_stale: the header on the device does not describe this mirror yet. It is
  *	written only after all bits that it makes valid.
  * @owner: the mirror. The caller may set its UUID before a resume.
@@ -108,6 +110,7 @@ struct dm_log_store {
 	bool io_failed;
 	bool flush_failed;
 	bool head_stale;
+	u64 nr_dropped;
 	struct dm_log_owner owner;
 	u64 nr_blocks;
 	void *head;

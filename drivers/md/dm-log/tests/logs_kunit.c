@@ -594,6 +594,81 @@ static void logs_device_others(struct kunit *test)
 }
 
 /*
+ * "nosync" over a log before it
+ */
+
+static struct logs_mirror *core_of(struct kunit *test, unsigned int i, const char *sync,
+				   unsigned int mirror)
+{
+	struct logs_mirror *lm = &((struct logs_test *)test->priv)->mirrors[i];
+	char size[] = "1024", word[8], *argv[] = { size, word };
+
+	strscpy(word, sync, sizeof(word));
+	lm->ti.begin = BEGIN;
+	lm->log = dm_dirty_log_create("core", &lm->ti, flush_legs, 1 + !!*sync, argv);
+	KUNIT_ASSERT_NOT_NULL(test, lm->log);
+	((struct dm_log_common *)lm->log->context)->stats.dev = NUMBER(mirror);
+	return lm;
+}
+
+static void set_sync(struct logs_mirror *lm, u64 region, int in_sync)
+{
+	lm->log->type->set_region_sync(lm->log, region, in_sync);
+}
+
+/* One event, at the first resume, if the log before has regions out of sync. */
+static void logs_nosync_dropped(struct kunit *test)
+{
+	struct logs_test *lt = test->priv;
+	struct logs_mirror *before = core_of(test, 0, "nosync", 1), *lm;
+
+	KUNIT_EXPECT_EQ(test, resume_log(before), 0);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 0);
+	lm = core_of(test, 1, "nosync", 1);
+	suspend_log(test, before);
+	KUNIT_EXPECT_EQ(test, resume_log(lm), 0);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 0);
+	destroy_log(before);
+
+	before = lm;
+	set_sync(before, 3, 0);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 1);
+	lm = core_of(test, 0, "nosync", 1);
+	suspend_log(test, before);
+	KUNIT_EXPECT_EQ(test, resume_log(lm), 0);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 2);
+	destroy_log(before);
+	suspend_log(test, lm);
+	KUNIT_EXPECT_EQ(test, resume_log(lm), 0);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 2);
+	KUNIT_EXPECT_EQ(test, lm->log->type->get_sync_count(lm->log), NR_REGIONS);
+}
+
+/* Not for a log of another device, of another target, of a later table; nor without nosync. */
+static void logs_nosync_others(struct kunit *test)
+{
+	struct logs_test *lt = test->priv;
+	struct logs_mirror *before = core_of(test, 0, "", 1), *lm;
+
+	KUNIT_EXPECT_EQ(test, resume_log(before), 0);
+	lm = core_of(test, 1, "nosync", 2);
+	KUNIT_EXPECT_EQ(test, resume_log(lm), 0);
+	destroy_log(lm);
+	lm = core_of(test, 1, "nosync", 1);
+	lm->ti.begin++;
+	KUNIT_EXPECT_EQ(test, resume_log(lm), 0);
+	destroy_log(lm);
+	lm = core_of(test, 1, "sync", 1);
+	KUNIT_EXPECT_EQ(test, resume_log(lm), 0);
+	destroy_log(lm);
+	destroy_log(before);
+	lm = core_of(test, 1, "nosync", 1);
+	core_of(test, 0, "", 1);
+	KUNIT_EXPECT_EQ(test, resume_log(lm), 0);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 0);
+}
+
+/*
  * Reboot
  */
 
@@ -797,6 +872,8 @@ static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_device_suspend),
 	KUNIT_CASE(logs_device_read_only),
 	KUNIT_CASE(logs_device_others),
+	KUNIT_CASE(logs_nosync_dropped),
+	KUNIT_CASE(logs_nosync_others),
 	KUNIT_CASE_PARAM(logs_reboot_cleans, action_gen_params),
 	KUNIT_CASE(logs_reboot_awaits_clear),
 	KUNIT_CASE(logs_reboot_busy),

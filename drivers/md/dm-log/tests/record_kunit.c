@@ -340,6 +340,71 @@ static void record_keyword(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, use_log(test, "mirror-2"), 0);
 }
 
+/* After the two reads of a log's ends, which succeed. */
+static void fail_bits(struct dm_log_fake_dev *fake, bool write)
+{
+	unsigned int *nr_reads = fake->private;
+
+	if (!write && (*nr_reads)++ >= 2)
+		fake->fail_reads = 1;
+}
+
+/* What "nosync" drops: what the log says of this mirror's regions, and no more. */
+static void record_dropped(struct kunit *test)
+{
+	struct record_log *log = start_with(test, "mirror-1");
+	unsigned int nr_reads = 0;
+
+	dm_log_fake_dev_set_bit(log->fake, 0, false);
+	dm_log_fake_dev_set_bit(log->fake, 4096, false);
+	dm_log_fake_dev_set_bit(log->fake, NR_REGIONS - 1, false);
+
+	open_log(test, "mirror-2", REGION_SECTORS);
+	resume_log(test, DM_LOG_ALL_CLEAN);
+	KUNIT_EXPECT_EQ(test, log->store.nr_dropped, 0);
+
+	/* What the header does not vouch for, the log says nothing of. */
+	start_with(test, "mirror-1");
+	dm_log_fake_dev_set_bit(log->fake, 5, false);
+	dm_log_fake_dev_set_bit(log->fake, 4999, false);
+	dm_log_fake_dev_set_bit(log->fake, 5000, false);
+	dm_log_fake_dev_header(log->fake, MAGIC, 2, 5000);
+	open_log(test, "mirror-1", REGION_SECTORS);
+	resume_log(test, DM_LOG_ALL_CLEAN);
+	KUNIT_EXPECT_EQ(test, log->store.nr_dropped, 2);
+
+	/* Now it is all clean; as one that LVM has prepared is. */
+	open_log(test, "mirror-1", REGION_SECTORS);
+	resume_log(test, DM_LOG_ALL_CLEAN);
+	KUNIT_EXPECT_EQ(test, log->store.nr_dropped, 0);
+	put_clean_log(log, 0xff);
+	dm_log_fake_dev_header(log->fake, MAGIC, 2, U64_MAX);
+	dm_log_fake_dev_set_bit(log->fake, 77, false);
+	open_log(test, "mirror-1", REGION_SECTORS);
+	resume_log(test, DM_LOG_ALL_CLEAN);
+	KUNIT_EXPECT_EQ(test, log->store.nr_dropped, 1);
+
+	/* No log, another version, or bits that cannot be read: nothing is known. */
+	dm_log_fake_dev_set_bit(log->fake, 77, false);
+	dm_log_fake_dev_header(log->fake, MAGIC, 3, NR_REGIONS);
+	open_log(test, "mirror-1", REGION_SECTORS);
+	KUNIT_EXPECT_EQ(test, resume_log(test, DM_LOG_ALL_CLEAN), NR_REGIONS);
+	KUNIT_EXPECT_EQ(test, log->store.nr_dropped, 0);
+	dm_log_fake_dev_set_bit(log->fake, 77, false);
+	dm_log_fake_dev_header(log->fake, 0, 2, NR_REGIONS);
+	open_log(test, "mirror-1", REGION_SECTORS);
+	resume_log(test, DM_LOG_ALL_CLEAN);
+	KUNIT_EXPECT_EQ(test, log->store.nr_dropped, 0);
+	dm_log_fake_dev_set_bit(log->fake, 77, false);
+	log->fake->before_io = fail_bits;
+	log->fake->private = &nr_reads;
+	open_log(test, "mirror-1", REGION_SECTORS);
+	KUNIT_EXPECT_EQ(test, resume_log(test, DM_LOG_ALL_CLEAN), NR_REGIONS);
+	KUNIT_EXPECT_EQ(test, log->store.nr_dropped, 0);
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(log->fake, 77));
+	KUNIT_EXPECT_GT(test, nr_reads, 2);
+}
+
 /* A later resume finds its own record, also if the UUID was given in between. */
 static void record_resume_again(struct kunit *test)
 {
@@ -421,6 +486,7 @@ static struct kunit_case dm_log_record_cases[] = {
 	KUNIT_CASE(record_short_kept),
 	KUNIT_CASE(record_no_room),
 	KUNIT_CASE(record_keyword),
+	KUNIT_CASE(record_dropped),
 	KUNIT_CASE(record_resume_again),
 	KUNIT_CASE(record_read_only),
 	KUNIT_CASE(record_last),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What people met with the log itself: a log device that two mirrors are given by mistake,
-# and mirrors that are only to be looked at.
+# mirrors that are only to be looked at, and "nosync" over regions that are out of sync.
 
 . "$(dirname "$0")/dm_log_lib.sh"
 
@@ -500,6 +500,141 @@ look_only()
 	expect "the second leg" "$leg1" "$(dev_sum "$(dev leg1)")"
 }
 
+# --- nosync ---------------------------------------------------------------------
+
+dropped_said()
+{
+	kmsg_since | grep "nosync: " || :
+}
+
+# One message with the number, and an event. TYPE NUMBER EVENTS-BEFORE
+expect_dropped()
+{
+	expect "said" "device-mapper: dirty region log: $1: nosync: $2 region(s) of $(number m) that were out of sync count as in sync" \
+		"$(dropped_said)"
+	[ "$(dm_events m)" -gt "$3" ] || fail "no event"
+}
+
+# A mirror with two regions that one leg has missed.
+lose_two()	# "LOG ARGUMENTS" REGIONS
+{
+	need_target flakey
+	dm_create leg1 "$(linear "$(dev leg1)" $LEN)"
+	A_LEGS="$(dev leg0) $(dmdev leg1)"
+	fill_dev "$(dev leg0)" $LEN same
+	fill_dev "$(dev leg1)" $LEN same
+	dm_create m "$(mirror_table $(($2 * RS)) "$1" "$A_LEGS")"
+	dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"
+	write_region m 2 one
+	write_region m 6 two
+	wait_until lost_two "$2" || fail "$(dm_status m)"
+	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
+	kmsg_mark
+}
+
+lost_two()	# REGIONS
+{
+	[ "$(sync_ratio m)" = "$(($1 - 2))/$1" ]
+}
+
+# lvextend --nosync: what LVM does is done, and what it costs is said.
+nosync_extension()
+{
+	local events
+
+	begin
+	lose_two "disk 3 $LOG $RS nosync" 16
+	expect "what the first table drops" "" "$(dropped_said)"
+	events=$(dm_events m)
+	dm_swap m "$(a_table nosync)"
+	in_sync m || fail "$(dm_status m)"
+	# shellcheck disable=SC2086
+	expect "regions differing" "2 6" "$(differing $A_LEGS)"
+	expect_dropped disk 2 "$events"
+	# Once, and not again.
+	dm_suspend m
+	dm_resume m
+	dm_swap m "$(a_table nosync)"
+	expect "messages" 1 "$(dropped_said | wc -l)"
+}
+
+# By way of a core log, which has nothing but its memory.
+nosync_core()
+{
+	local events
+
+	begin
+	lose_two "core 2 $RS nosync" $NR
+	events=$(dm_events m)
+	dm_load m "$(mirror_table $LEN "core 2 $RS nosync" "$A_LEGS")"
+	dm_suspend m
+	dm_resume m
+	in_sync m || fail "$(dm_status m)"
+	expect_dropped core 2 "$events"
+	dm_suspend m
+	dm_resume m
+	expect "messages" 1 "$(dropped_said | wc -l)"
+}
+
+# From one type to the other, when it is the log before that knows.
+nosync_other_type()
+{
+	local events
+
+	begin
+	lose_two "core 2 $RS nosync" $NR
+	log_format "$LOG"
+	events=$(dm_events m)
+	dm_swap m "$(a_table nosync)"
+	in_sync m || fail "$(dm_status m)"
+	expect_dropped disk 2 "$events"
+	dm_swap leg1 "$(fail_writes "$(dev leg1)" $LEN)"
+	write_region m 4 three
+	wait_until lost_one || fail "$(dm_status m)"
+	dm_swap leg1 "$(linear "$(dev leg1)" $LEN)"
+	kmsg_mark
+	events=$(dm_events m)
+	dm_swap m "$(mirror_table $LEN "core 2 $RS nosync" "$A_LEGS")"
+	expect_dropped core 1 "$events"
+}
+
+lost_one()
+{
+	[ "$(sync_ratio m)" = "$((NR - 1))/$NR" ]
+}
+
+# At an activation the device tells: after a crash, that is what was being written.
+nosync_activation()
+{
+	begin
+	log_format "$LOG" 3 5 31
+	dm_create m "$(a_table nosync)"
+	in_sync m || fail "$(dm_status m)"
+	expect_dropped disk 3 0
+	dm_remove m
+
+	# What LVM has prepared says that all is in sync, or is not there.
+	kmsg_mark
+	zero_dev "$LOG" 2048 '\377'
+	log_set_header "$LOG" $LOG_MAGIC 2 -1
+	dm_create m "$(a_table nosync)"
+	dm_remove m
+	zero_dev "$LOG" 2048
+	dm_create m "$(a_table nosync)"
+	dm_remove m
+	expect "said of a log that has nothing to say" "" "$(dropped_said)"
+
+	# Without the word nothing is dropped.
+	log_format "$LOG" 3
+	dm_create m "$(a_table)"
+	wait_sync m
+	dm_remove m
+	log_format "$LOG" 3
+	dm_create m "$(a_table sync)"
+	wait_sync m
+	expect "said without the word" "" "$(dropped_said)"
+}
+
 run_tests \
 	two_mirrors	"two mirrors on one log: the second is refused, then it is its turn" \
 	two_held	"two mirrors on one log, handle_errors: writes are held until it is its turn" \
@@ -513,4 +648,8 @@ run_tests \
 	log_passed_on	"a log that is passed on to another device, or activated anew" \
 	read_only_beside "a read-only table on the log of a live mirror" \
 	read_only_copies "a read-only table copies, and its log is not written" \
-	look_only	"a read-only device over the first leg touches nothing"
+	look_only	"a read-only device over the first leg touches nothing" \
+	nosync_extension "nosync says what it drops: a longer table" \
+	nosync_core	"nosync says what it drops: core logs" \
+	nosync_other_type "nosync says what it drops: core to disk and back" \
+	nosync_activation "nosync says what it drops: activation"
