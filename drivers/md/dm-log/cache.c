@@ -7,6 +7,7 @@
 #include <linux/device-mapper.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
 #include <kunit/static_stub.h>
 #endif
@@ -393,6 +394,7 @@ int dm_log_cache_flush(struct dm_log_cache *cache, bool force)
 	int r = 0;
 
 	dm_log_count(&common->stats.flushes, 1);
+	WRITE_ONCE(common->worker, current);
 	common->let_go = false;
 	common->refusing = false;
 

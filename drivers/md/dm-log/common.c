@@ -8,6 +8,7 @@
 #include <linux/delay.h>
 #include <linux/device-mapper.h>
 #include <linux/jiffies.h>
+#include <linux/sched.h>
 
 #include "common.h"
 #include "private.h"
@@ -250,9 +251,20 @@ int dm_log_is_remote_recovering(struct dm_dirty_log *log, region_t region)
  * dm_log_get_sync_count() - the get_sync_count operation
  * @log: a core or disk log
  *
+ * The mirror's worker is never told that all is in sync while a leg may have failed. If
+ * that is because the mirror would not report it, see dm_regions_spoil(), status tells what
+ * is: the log device has failed, and LVM replaces that only after the conversion has ended
+ * in which it is just then looking at the regions.
+ *
  * Return: number of regions in sync.
  */
 region_t dm_log_get_sync_count(struct dm_dirty_log *log)
 {
-	return dm_regions_sync_count(log_regions(log));
+	struct dm_log_common *common = log->context;
+	struct dm_regions *rg = &common->regions;
+
+	if (READ_ONCE(rg->spoiled) && READ_ONCE(rg->legs) != DM_LEGS_FAILED &&
+	    READ_ONCE(common->worker) != current)
+		return rg->nr_regions - dm_regions_nr_nosync(rg);
+	return dm_regions_sync_count(rg);
 }

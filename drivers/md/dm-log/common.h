@@ -17,6 +17,7 @@
 
 struct dm_log_cache;
 struct dm_target;
+struct task_struct;
 
 /**
  * struct dm_log_common - what the context of a log points to
@@ -27,6 +28,7 @@ struct dm_target;
  * @type: the log type's name
  * @ti: the target
  * @live: between resume and presuspend; written by the ioctl thread
+ * @worker: the mirror's, who called flush() last, or NULL; a worker begins each pass with that
  * @marked: a region was marked since flush() last found all marks durable; the worker
  *	only, as the next three
  * @let_go: a write of this pass cannot wait for the recovery of its region: what is asked
@@ -47,6 +49,7 @@ struct dm_log_common {
 	const char *type;
 	struct dm_target *ti;
 	bool live;
+	const struct task_struct *worker;
 	bool marked;
 	bool let_go;
 	bool refusing;

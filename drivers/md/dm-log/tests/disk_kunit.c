@@ -10,6 +10,7 @@
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "../cache.h"
 #include "../private.h"
@@ -1059,6 +1060,52 @@ static void disk_error_hides_failures(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS);
 }
 
+struct status_work {
+	struct work_struct work;
+	struct test_mirror *tm;
+	u64 count;
+};
+
+static void look_at_status(struct work_struct *work)
+{
+	struct status_work *status = container_of(work, struct status_work, work);
+
+	status->count = sync_count(status->tm);
+}
+
+/* As somebody else than the mirror's worker, which is this test. */
+static u64 status_count(struct test_mirror *tm)
+{
+	struct status_work status = { .tm = tm };
+
+	INIT_WORK_ONSTACK(&status.work, look_at_status);
+	queue_work(system_unbound_wq, &status.work);
+	flush_work(&status.work);
+	destroy_work_on_stack(&status.work);
+	return status.count;
+}
+
+/*
+ * A conversion of LVM's looks at the status until all is in sync, and only then LVM replaces
+ * a log that has failed meanwhile. So if that is all that has, all is.
+ */
+static void disk_status_after_error(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	start_clean(tm);
+	KUNIT_EXPECT_EQ(test, status_count(tm), NR_REGIONS);
+	tm->fake->fail_writes = 2;
+	mark(tm, 7);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 1);
+	KUNIT_EXPECT_EQ(test, status_count(tm), NR_REGIONS);
+
+	set_sync(tm, 3, 0);
+	KUNIT_EXPECT_EQ(test, status_count(tm), NR_REGIONS - 1);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), NR_REGIONS - 1);
+}
+
 /* B50: an error is about a mark. What else could not be written the cleaner writes. */
 static void disk_error_without_mark(struct kunit *test)
 {
@@ -1585,6 +1632,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_given_up),
 	KUNIT_CASE(disk_write_fails),
 	KUNIT_CASE(disk_error_hides_failures),
+	KUNIT_CASE(disk_status_after_error),
 	KUNIT_CASE(disk_error_without_mark),
 	KUNIT_CASE(disk_flush_fails),
 	KUNIT_CASE(disk_lost_marks_survive_suspend),

@@ -190,7 +190,7 @@ at_once()
 	local i p healthy
 
 	begin
-	for i in $(seq 20); do
+	for i in $(seq 8); do
 		$DMSETUP create "$(dmname a)" --uuid mirror-a --notable
 		$DMSETUP create "$(dmname b)" --uuid mirror-b --notable
 		dm_load a "$(a_table)"
@@ -319,7 +319,7 @@ reloads()
 	dm_create m "$(a_table)" --uuid mirror-m
 	wait_sync m
 	writer
-	for i in $(seq 5); do
+	for i in $(seq 3); do
 		dm_swap m "$(a_table)"
 		expect_quiet "reload"
 		dm_load m "$(a_table nosync)"
@@ -369,7 +369,7 @@ log_moves()
 	wait_sync m
 	writer
 	from=$(dev log) to=$(dev other)
-	for i in 1 2 3 4; do
+	for i in 1 2; do
 		dm_create pv "$(mirror_table 2048 "core 1 $RS" "$from $to")"
 		dm_swap logd "$(linear "$(dmdev pv)" 2048)"
 		wait_sync pv 16
@@ -395,7 +395,7 @@ log_passed_on()
 	begin
 	dm_create m "$(a_table)" --uuid mirror-m
 	wait_sync m
-	for i in 1 2 3; do
+	for i in 1 2; do
 		$DMSETUP create "$(dmname below)" --notable
 		dm_load below "$(a_table)"
 		dm_suspend m
@@ -414,7 +414,7 @@ log_passed_on()
 		in_sync m || fail "all is copied: $(dm_status m)"
 	done
 	# Removed and made again, again and again.
-	for i in $(seq 20); do
+	for i in $(seq 8); do
 		dm_remove m
 		dm_create m "$(a_table)" --uuid mirror-m
 		expect_quiet "made again"

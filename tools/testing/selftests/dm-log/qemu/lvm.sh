@@ -19,6 +19,7 @@ claim() { # NAME CONDITION
 			explain
 			timeout 60 lvm lvs -a -o+devices
 			tail -n 20 /tmp/said
+			tail -n 30 /run/dmeventd.log
 		} 2>&1 | sed 's/^/# /'
 	fi
 }
@@ -528,8 +529,11 @@ group_dmeventd() {
 new dmeventd
 no_flushes
 configure 1 allocate
+# With what it says, in case it does not do what is expected.
+dmeventd -f -l -d >/run/dmeventd.log 2>&1 &
+wait_until test -s /run/dmeventd.pid
 claim "lvcreate, dmeventd watches the mirror" '
-	dmeventd && lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 128k -L 32M -n m vg ${pv}a ${pv}b ${pv}c &&
+	lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 128k -L 32M -n m vg ${pv}a ${pv}b ${pv}c &&
 	make_fs m && good_mirror m disk && is monitored "$(field seg_monitor m)"'
 claim "a leg fails: it takes a spare disk, writes go on" '
 	lose b && wait_until noticed b && wait_until goes_elsewhere b &&
