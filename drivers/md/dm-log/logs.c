@@ -124,8 +124,9 @@ dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device,
 void dm_logs_leave_device(struct dm_log_common *common)
 {
 	spin_lock(&logs_lock);
+	if (common->holds)
+		common->left = jiffies;
 	common->holds = false;
-	common->left = jiffies;
 	spin_unlock(&logs_lock);
 }
 
