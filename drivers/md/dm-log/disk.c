@@ -50,6 +50,10 @@ struct disk_log {
 	dev_t user;
 };
 
+#if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
+const size_t dm_log_disk_size = sizeof(struct disk_log);
+#endif
+
 static struct disk_log *cache_to_disk_log(struct dm_log_cache *cache)
 {
 	return container_of(cache, struct disk_log, cache);

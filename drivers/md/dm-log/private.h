@@ -26,6 +26,7 @@ int dm_logs_show(struct seq_file *m, void *unused);
 int dm_logs_reboot(struct notifier_block *nb, unsigned long action, void *unused);
 int dm_logs_set_param(const char *val, const struct kernel_param *kp);
 
+extern const size_t dm_log_disk_size;
 extern unsigned int dm_log_resend_ms;
 extern unsigned int dm_logs_reboot_wait_ms;
 #else

@@ -22,6 +22,7 @@
 #include <linux/bitops.h>
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
+#include <linux/lockdep.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sched.h>
@@ -185,6 +186,8 @@ static bool bit_is_set(const struct dm_log_fake_dev *disk, u64 nr)
 /* Start the crashed machine on what is on its disk. */
 static void start(struct crash *cr, unsigned long *in_sync)
 {
+	/* It is another machine's, which the other one's is held under. */
+	static struct lock_class_key key;
 	struct dm_dirty_log *log;
 	unsigned int i;
 	bool any = false;
@@ -194,6 +197,7 @@ static void start(struct crash *cr, unsigned long *in_sync)
 	cr->starting = true;
 	log = make_log(cr);
 	cr->starting = false;
+	lockdep_set_class(&to_dm_log_cache(log)->commit_lock, &key);
 	log->type->resume(log);
 	bitmap_zero(in_sync, NR_ACTIVE);
 	for (i = 0; i < cr->fm.nr_slots; i++)

@@ -418,7 +418,7 @@ static void add_words(struct scope *sc, const void *from, const void *to)
 static void add_memory(struct scope *sc)
 {
 	struct dm_log_common *common = sc->fm.log->context;
-	const void *end = (const void *)common + ksize(common);
+	const void *end = (const void *)common + (is_disk(sc) ? dm_log_disk_size : sizeof(*common));
 
 	add_words(sc, common, &common->stats);
 	if (common->cache) {
