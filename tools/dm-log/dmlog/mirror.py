@@ -3,6 +3,7 @@
 
 import collections
 import os
+import re
 import stat
 import subprocess
 import time
@@ -10,19 +11,21 @@ import time
 from dmlog.store import BadLog
 
 RATE_SECONDS = 60           # the time that a resync's rate is taken over
+STILL_SECONDS = 10          # a copy of one region takes less, even from a slow disk
+COUNTERS = "/sys/kernel/debug/dm_log"
 
 
-def dmsetup(command, name):
+def dmsetup(*words):
     # Debian has it where the PATH of other users does not lead.
     env = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     try:
-        done = subprocess.run(["dmsetup", command, name], env=env, text=True,
+        done = subprocess.run(["dmsetup", *words], env=env, text=True,
                               capture_output=True, check=False)
     except OSError as e:
         raise BadLog(f"dmsetup cannot be run: {e.strerror}") from e
     if done.returncode:
         said = done.stderr.splitlines() or ["failed"]
-        raise BadLog(f"dmsetup {command} {name}: {said[0]}")
+        raise BadLog(f"dmsetup {' '.join(words)}: {said[0]}")
     return [line.split() for line in done.stdout.splitlines()]
 
 
@@ -32,6 +35,28 @@ def sysfs(major, minor, attribute):
             return f.read()
     except OSError:
         return ""
+
+
+def device_number(name):
+    """Its major:minor, as in the first word of the counters; None if it cannot be had."""
+    try:
+        return dmsetup("info", "-c", "--noheadings", "--separator", ":", "-o", "major,minor",
+                       name)[0][0]
+    except (BadLog, IndexError):
+        return None
+
+
+def out_of_sync(number, start):
+    """What the log itself counts as out of sync; None: nobody tells, or it is not ours."""
+    try:
+        with open(COUNTERS, encoding="utf-8") as f:
+            for line in f:
+                words = line.split()
+                if words[:2] == [number, str(start)] and "live=1" in words:
+                    return next(int(w[12:]) for w in words if w.startswith("out_of_sync="))
+    except (OSError, StopIteration, ValueError):
+        pass
+    return None
 
 
 def dm_name(target):
@@ -80,7 +105,7 @@ class Mirror:
         self.arguments = arguments
         if self.region_sectors:
             self.regions = -(-self.length // self.region_sectors)
-        self.in_sync = self.total = None
+        self.in_sync = self.total = self.move = None
         self.health = self.log_status = ""
 
     def update(self, words):
@@ -91,6 +116,22 @@ class Mirror:
         self.log_status = " ".join(rest[3:])
         # What the daemon of a userspace log says goes without a region size.
         self.regions = self.total
+
+    def to_copy(self):
+        """Regions that are not in sync. The status may call one less in sync than are, see
+        the manual, "A leg cannot be flushed"."""
+        counted = out_of_sync(device_number(self.name), self.start)
+        return self.total - self.in_sync if counted is None else counted
+
+    def failed(self, progress):
+        """Regions that could not be copied; None: that cannot be said yet, or nobody looked
+        for long enough. A letter of the health tells that a copy has failed; it is tried
+        once more when all others have been, so the number is known when nothing moves."""
+        if self.in_sync == self.total:
+            return 0
+        if "S" not in self.health or not progress or progress.still() < STILL_SECONDS:
+            return None
+        return self.to_copy()
 
     def log_health(self):
         return self.log_status.split()[-1] if self.log_type == "disk" else None
@@ -106,11 +147,38 @@ class Mirror:
                 f"there is no map to be read, only progress{more}")
 
 
+class Move:
+    """A table of mirrors and linear parts, which is how LVM moves a volume: what has been
+    moved, and what is to be, is linear. The mirror's first leg is where it comes from."""
+
+    def __init__(self, table, found):
+        sources = {mirror.legs[0] for mirror in found}
+        current = min(mirror.start for mirror in found)
+        self.segments = len(table)
+        self.segment = 1 + sum(int(words[0]) < current for words in table)
+        self.sectors = sum(int(words[1]) for words in table)
+        self.moved = sum(int(words[1]) for words in table
+                         if words[2] == "linear" and words[3] not in sources)
+        for mirror in found:
+            self.moved += min(mirror.length, mirror.in_sync * (mirror.region_sectors or 0))
+
+    @staticmethod
+    def is_one(name, table, found):
+        """LVM's name, or its kind of table."""
+        return bool(found) and all(words[2] in ("linear", "mirror") for words in table) and \
+            (len(table) > len(found) or re.search(r"(^|[^-]-)pvmove\d+$", name) is not None)
+
+
 def mirrors(name):
     """All mirror targets of a device, with their status; [] if it has none."""
-    table = [words for words in dmsetup("table", name) if words[2:3] == ["mirror"]]
-    status = {words[0]: words for words in dmsetup("status", name) if words[2:3] == ["mirror"]} \
-        if table else {}
+    for _ in range(3):
+        whole = dmsetup("table", name)
+        table = [words for words in whole if words[2:3] == ["mirror"]]
+        status = {words[0]: words for words in dmsetup("status", name)
+                  if words[2:3] == ["mirror"]} if table else {}
+        # Between the two a move may have come to its next segment.
+        if status.keys() == {words[0] for words in table}:
+            break
     found = []
     for words in table:
         try:
@@ -120,6 +188,8 @@ def mirrors(name):
             raise BadLog(f"{name}: table or status not understood: expected those of a mirror, "
                          f"got '{' '.join(words)}'") from e
         found.append(mirror)
+    if Move.is_one(name, whole, found):
+        found[0].move = Move(whole, found)
     return found
 
 
@@ -137,6 +207,15 @@ class Progress:
         self.samples.append((now, in_sync))
         while len(self.samples) > 2 and self.samples[1][0] <= now - RATE_SECONDS:
             self.samples.popleft()
+
+    def still(self):
+        """For how many seconds it has been where it is."""
+        (now, last), since = self.samples[-1], None
+        for t, n in reversed(self.samples):
+            if n != last:
+                break
+            since = t
+        return now - since
 
     def rate(self):
         """Regions a second, None if nothing can be said yet."""

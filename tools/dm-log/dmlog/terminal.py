@@ -138,6 +138,12 @@ def mirror_lines(look, progress):
                     f"({' '.join(mirror.legs)}), health {mirror.health}"
     yield "log type", f"{mirror.log_type}, status \"{mirror.log_status}\""
     yield "resync", state
+    failed = mirror.failed(progress)
+    if failed:
+        yield "", f"{plural(failed, 'region')} could not be copied"
+        return
+    if "S" in mirror.health and mirror.in_sync != mirror.total:
+        yield "", "a copy has failed, and is tried again at the end"
     if not progress or mirror.in_sync == mirror.total or progress.rate() is None:
         return
     rate = progress.rate()
@@ -146,6 +152,15 @@ def mirror_lines(look, progress):
         speed += f", {size(int(rate * mirror.region_sectors))}/s"
     left = progress.seconds_left(mirror.total)
     yield "", f"{speed}, {duration(left)} left" if left else "nothing was copied lately"
+
+
+def move_lines(move, progress):
+    """Of all segments together; the mirror's own lines are about one of them."""
+    yield "move", f"segment {move.segment} of {move.segments}, {size(move.moved)} of " \
+                  f"{size(move.sectors)} moved ({percent(move.moved, move.sectors)})"
+    left = progress and progress.seconds_left(move.sectors)
+    if left:
+        yield "", f"{size(int(progress.rate()))}/s, {duration(left)} left for all segments"
 
 
 def log_lines(look):
@@ -184,9 +199,11 @@ def range_lines(look):
         yield f"{'':>{LABEL}}... and more (--ranges {look.ranges.limit * 10} lists more)"
 
 
-def lines(look, columns, style, progress=None):
+def lines(look, columns, style, progress=None, of_move=None):
     """All of a look: what is known, what is dirty, the map."""
     pairs = []
+    if look.mirror and look.mirror.move:
+        pairs += move_lines(look.mirror.move, of_move)
     if look.mirror:
         pairs += mirror_lines(look, progress)
     if look.log:
