@@ -1,0 +1,448 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the mirror does that its users do not expect, and no log can change: each test shows
+# what a paragraph of the manual says ("What the mirror does, whatever the log").
+
+# shellcheck source-path=SCRIPTDIR source=dm_log_lib.sh
+. "$(dirname "$0")/dm_log_lib.sh"
+# shellcheck source-path=SCRIPTDIR source=recipes_lib.sh
+. "$(dirname "$0")/recipes_lib.sh"
+
+# The second leg on a device that can be exchanged or suspended, D1.
+leg1_on_dm()
+{
+	dm_create leg1 "$(linear "$L1" $LEN)"
+	D1=$(dmdev leg1)
+}
+
+# The legs hold the same from the beginning.
+begin_same()
+{
+	begin "$@"
+	fill_dev "$L0" $LEN same
+	fill_dev "$L1" $LEN same
+}
+
+disk_mirror()	# KEYWORD [FEATURES]: nosync, or "" for none
+{
+	local words=2
+
+	[ -z "$1" ] || words=3
+	dm_create m "$(mirror_table $LEN "disk $words $LOG $RS $1" "$L0 $D1" "${2:-}")"
+}
+
+ratio_is()
+{
+	[ "$(sync_ratio m)" = "$1/$NR" ] || return
+}
+
+health_is()
+{
+	[ "$(leg_health m)" = "$1" ]
+}
+
+# A line of what is in a region: the first one may begin in the region before.
+text()		# DEVICE REGION
+{
+	read_dev "$1" $(($2 * RS)) 1 | sed -n 2p
+}
+
+differ()
+{
+	differing "$L0" "$L1"
+}
+
+# The mirror marks no region for a discard, so the crash rule has this exception.
+discard_unmarked()
+{
+	local pid
+
+	need_target flakey
+	begin_same discard=1
+	leg1_on_dm
+	clean_delay 3600000
+	disk_mirror sync
+	settle
+	# The second leg keeps what it is given.
+	dm_suspend leg1 --noflush --nolockfs
+	blkdiscard -o $((5 * RS * 512)) -l $((3 * RS * 512)) "$(dmdev m)" &
+	pid=$!
+	wait_until legs_differ "5 6 7" || fail "differing: $(differ)"
+	expect "dirty while the legs differ" "" "$(log_dirty "$LOG")"
+	dm_resume leg1
+	wait $pid || fail "the discard failed"
+	expect "differing" "" "$(differ)"
+	# Zeroes are written, and are marked.
+	blkdiscard -z -o $((12 * RS * 512)) -l $((2 * RS * 512)) "$(dmdev m)"
+	expect "dirty after zeroes" "12 13" "$(log_dirty "$LOG")"
+	# It fails on one leg: nobody is told, and nothing is copied, ever.
+	dm_swap leg1 "$(fail_writes "$L1" $LEN)"
+	blkdiscard -o $((9 * RS * 512)) -l $((RS * 512)) "$(dmdev m)" || echo "# the discard fails"
+	expect "status" "$NR/$NR AA A" "$(sync_ratio m) $(leg_health m) $(log_health m)"
+	expect "dirty" "12 13" "$(log_dirty "$LOG")"
+	expect "differing" 9 "$(differ)"
+}
+
+legs_differ()
+{
+	[ "$(differ)" = "$1" ]
+}
+
+# The first leg misses a write, and nobody handles errors: the write is acknowledged, its region
+# dirty, and the next activation copies the first leg over it. The log knows which regions, not
+# which leg.
+first_leg_wins()
+{
+	local table
+
+	need_target flakey
+	begin_same
+	log_format "$LOG"
+	dm_create leg0 "$(linear "$L0" $LEN)"
+	table="$(mirror_table $LEN "disk 2 $LOG $RS" "$(dmdev leg0) $L1")"
+	dm_create m "$table"
+	dm_swap leg0 "$(fail_writes "$L0" $LEN)"
+	write_region m 9 acknowledged
+	wait_until ratio_is $((NR - 1)) || fail "after the failure: $(dm_status m)"
+	expect "dirty" 9 "$(log_dirty "$LOG")"
+	expect "what the second leg has" acknowledged "$(text "$L1" 9)"
+	dm_remove m
+	dm_swap leg0 "$(linear "$L0" $LEN)"
+	dm_create m "$table"
+	wait_sync m
+	expect "what the mirror reads" same "$(text "$(dmdev m)" 9)"
+	expect "differing" "" "$(differ)"
+}
+
+# The other way round nothing is lost: the second leg misses it, and gets it.
+second_leg_misses()
+{
+	local table
+
+	need_target flakey
+	begin_same
+	leg1_on_dm
+	log_format "$LOG"
+	table="$(mirror_table $LEN "disk 2 $LOG $RS" "$L0 $D1")"
+	dm_create m "$table"
+	dm_swap leg1 "$(fail_writes "$L1" $LEN)"
+	write_region m 9 acknowledged
+	wait_until ratio_is $((NR - 1)) || fail "after the failure: $(dm_status m)"
+	dm_remove m
+	dm_swap leg1 "$(linear "$L1" $LEN)"
+	dm_create m "$table"
+	wait_sync m
+	expect "what the second leg has" acknowledged "$(text "$L1" 9)"
+}
+
+# Sectors that cannot be read, in region 5 of the source.
+unreadable()	# "LOG ARGUMENTS" [FEATURES]
+{
+	local stock_too=y
+
+	need_target flakey
+	begin
+	dm_create bad "0 640 linear $L0 0
+640 128 flakey $L0 640 0 3600 1 error_reads
+768 $((LEN - 768)) linear $L0 768"
+	dm_create m "$(mirror_table $LEN "$1" "$(dmdev bad) $L1" "${2:-}")"
+	wait_until ratio_is $((NR - 1)) || fail "with one region unreadable: $(dm_status m)"
+	worker_passes m 20
+	ratio_is $((NR - 1)) || fail "a copy that failed counts: $(dm_status m)"
+	expect "differing" 5 "$(differ)"
+	echo "# region 5 of the destination: '$(text "$L1" 5 | tr -d '\0')'"
+}
+
+unreadable_source()
+{
+	unreadable "core 1 $RS"
+}
+
+unreadable_handled()
+{
+	ours_only
+	unreadable "core 1 $RS" "1 handle_errors"
+	expect "health" "SA" "$(leg_health m)"
+	expect "region 5 of the destination" "leg 1" "$(text "$L1" 5)"
+}
+
+unreadable_disk()
+{
+	unreadable "disk 2 $(dev log) $RS"
+	dm_suspend m
+	! log_clean "$LOG" 5 || fail "what could not be copied is clean"
+	legs_agree_with_log
+	# What could be copied, too, until a resume that copies all: a copy that failed may have
+	# been the only sign of a leg that lost its cache.
+	expect "dirty" "$(all_regions)" "$(log_dirty "$LOG")"
+}
+
+# keep_log: a leg fails, writes go on and are acknowledged, what the leg misses is out of sync and
+# dirty.
+keep_log()
+{
+	need_target flakey
+	begin_same
+	leg1_on_dm
+	disk_mirror nosync "2 handle_errors keep_log"
+	dm_swap leg1 "$(fail_writes "$L1" $LEN)"
+	soon write_region m 9 kept
+	soon write_region m 9 kept
+	soon write_region m 4 kept
+	health_is AD || fail "the failure is not shown: $(dm_status m)"
+	wait_until ratio_is $((NR - 2)) || fail "$(dm_status m)"
+	expect "dirty" "4 9" "$(log_dirty "$LOG")"
+	dm_swap leg1 "$(linear "$L1" $LEN)"
+	dm_suspend m
+	dm_resume m
+	wait_sync m
+	expect "differing" "" "$(differ)"
+	expect "region 9" kept "$(text "$L1" 9)"
+}
+
+# The first leg fails: as long as this table lives the second is the one that is read and copied
+# from. The next table begins with the first again.
+keep_log_first_leg()
+{
+	need_target flakey
+	begin_same
+	dm_create leg0 "$(linear "$L0" $LEN)"
+	dm_create m "$(mirror_table $LEN "disk 3 $LOG $RS nosync" "$(dmdev leg0) $L1" "2 handle_errors keep_log")"
+	dm_swap leg0 "$(fail_writes "$L0" $LEN)"
+	soon write_region m 9 kept
+	wait_until ratio_is $((NR - 1)) || fail "$(dm_status m)"
+	expect "what is read" kept "$(text "$(dmdev m)" 9)"
+	dm_remove m
+	dm_swap leg0 "$(linear "$L0" $LEN)"
+	dm_create m "$(mirror_table $LEN "disk 2 $LOG $RS" "$(dmdev leg0) $L1" "2 handle_errors keep_log")"
+	wait_sync m
+	expect "what the next table reads" same "$(text "$(dmdev m)" 9)"
+}
+
+# A suspend waits for the region that is being copied, however large it is.
+suspend_waits()
+{
+	local pid
+
+	begin
+	leg1_on_dm
+	dm_suspend leg1 --noflush --nolockfs
+	dm_create m "$(mirror_table $LEN "disk 2 $LOG $RS" "$L0 $D1")"
+	soon $DMSETUP status "$(dmname m)"
+	dm_suspend m &
+	pid=$!
+	soon $DMSETUP status --noflush "$(dmname m)"
+	soon $DMSETUP status --noflush "$(dmname m)"
+	! gone $pid || fail "the suspend did not wait for the copy"
+	dm_resume leg1
+	wait_until gone $pid || fail "the suspend hangs"
+	wait $pid
+	expect "in sync" "1/$NR" "$(sync_ratio m)"
+}
+
+# A flush costs the log nothing. Once the log has failed the mirror holds flushes, too, and who
+# waits for one cannot be killed.
+flushes_alone()
+{
+	local i bytes pid writer
+
+	need_target flakey
+	begin_same cache_size=1
+	log_on_dm
+	dm_create m "$(mirror_table $LEN "disk 3 $LOGD $RS sync" "$L0 $L1" "1 handle_errors")"
+	settle
+	bytes=$(count m bytes)
+	i=$(flushes "$L1")
+	for pid in 1 2 3 4 5; do
+		dd if=/dev/null of="$(dmdev m)" conv=fsync,notrunc status=none
+	done
+	[ $(($(flushes "$L1") - i)) -ge 5 ] || fail "the legs were not flushed"
+	expect "written to the log for them" 0 $(($(count m bytes) - bytes))
+	dm_swap logd "$(fail_writes "$LOG" 2048)"
+	write_region m 3 held &
+	writer=$!
+	wait_until log_is D || fail "the failure is not shown: $(dm_status m)"
+	dd if=/dev/null of="$(dmdev m)" conv=fsync,notrunc status=none &
+	pid=$!
+	soon $DMSETUP status "$(dmname m)"
+	soon dd if="$(dmdev m)" of=/dev/null iflag=direct bs=64k count=32 status=none
+	kill -KILL $pid
+	soon $DMSETUP status "$(dmname m)"
+	! gone $pid || fail "the flush was not held, or could be killed"
+	dm_load m "$(mirror_table $LEN "core 2 $RS nosync" "$L0 $L1" "1 handle_errors")"
+	dm_suspend m --noflush
+	dm_resume m
+	wait_until gone $pid $writer || fail "it goes on waiting with the next table"
+	wait $writer || fail "the write failed"
+}
+
+flushes()	# DEVICE
+{
+	awk '{ print $16 }' "/sys/block/${1#/dev/}/stat"
+}
+
+# A log that is a part of a leg: accepted, and both write there. Where the log ends before the leg
+# begins the two can share a device.
+log_in_leg()
+{
+	begin_same
+	dm_create m "$(mirror_table $LEN "disk 3 $L0 $RS nosync" "$L0 $L1")"
+	expect "what is read where a header is" 7252694d \
+		"$(read_dev "$(dmdev m)" 0 1 | od -An -tx1 -N 4 | tr -d ' ')"
+	write_region m 0 "over the header"
+	dm_remove m
+	dm_create m "$(mirror_table $LEN "disk 2 $L0 $RS" "$L0 $L1")"
+	expect "where the write of the header went" "7252694d" \
+		"$(read_dev "$L0" 0 1 | od -An -tx1 -N 4 | tr -d ' ')"
+	wait_sync m
+	dm_remove m
+	zero_dev "$L0" 8
+	fill_at "$L0" 8 64 different
+	dm_create n "0 $((LEN - 8)) mirror disk 2 $L0 $RS 2 $L0 8 $L1 8"
+	wait_sync n
+	dm_suspend n
+	dm_remove n
+	expect "header" "4d695272 00000002 $(printf %016x $NR)" "$(log_header "$L0")"
+	cmp <(read_dev "$L0" 8 $((LEN - 8))) <(read_dev "$L1" 8 $((LEN - 8))) || fail "legs differ"
+}
+
+# A log was replaced by a core log, and is taken up again: as it was it is believed, and what was
+# written meanwhile is called clean.
+log_comes_back()	# [wipe]
+{
+	begin_same
+	log_on_dm
+	leg1_on_dm
+	dm_create m "$(mirror_table $LEN "disk 3 $LOGD $RS sync" "$L0 $D1")"
+	settle
+	dm_swap m "$(mirror_table $LEN "core 2 $RS nosync" "$L0 $D1")"
+	[ -z "${1:-}" ] || zero_dev "$LOG" 2048
+	# A crash while the second leg has not got a write yet.
+	dm_suspend leg1 --noflush --nolockfs
+	write_region m 5 "on one leg" &
+	wait_until legs_differ 5 || fail "differing: $(differ)"
+	dm_create n "$(mirror_table $LEN "disk 2 $LOG $RS" "$L0 $L1")"
+	if [ -n "${1:-}" ]; then
+		wait_sync n
+		expect "differing after all was copied" "" "$(differ)"
+	else
+		expect "in sync, it says" "$NR/$NR" "$(sync_ratio n)"
+		expect "differing" 5 "$(differ)"
+	fi
+	dm_remove n
+	dm_resume leg1
+	wait_jobs
+}
+
+log_comes_back_wiped() { log_comes_back wipe; }
+
+# nosync is what the table says, at each activation: what the log knew after a crash is gone.
+nosync_each_time()
+{
+	begin
+	log_format "$LOG" 3 5
+	D1=$L1
+	disk_mirror nosync
+	expect "in sync, it says" "$NR/$NR" "$(sync_ratio m)"
+	dm_remove m
+	expect "dirty" "" "$(log_dirty "$LOG")"
+	expect "differing" "$(all_regions)" "$(differ)"
+	log_format "$LOG" 3 5
+	disk_mirror ""
+	wait_sync m
+	expect "without it, differing" "$(without 3 5)" "$(differ)"
+}
+
+# The log is on a mirror that has lost a leg, and holds its writes: so do those of the mirror
+# above, until the table below is replaced.
+log_on_a_mirror()
+{
+	local pid
+
+	need_target flakey
+	begin_same
+	nullb log1 1
+	dm_create half "$(linear "$(dev log1)" 2048)"
+	dm_create logm "$(mirror_table 2048 "core 2 $RS nosync" "$LOG $(dmdev half)" "1 handle_errors")"
+	dm_create m "$(mirror_table $LEN "disk 3 $(dmdev logm) $RS sync" "$L0 $L1" "1 handle_errors")"
+	settle
+	dm_swap half "$(fail_writes "$(dev log1)" 2048)"
+	write_region m 7 held &
+	pid=$!
+	wait_until lower_health AD || fail "the failure is not shown: $(dm_status logm)"
+	soon $DMSETUP status "$(dmname m)"
+	expect "the log's status" A "$(log_health m)"
+	soon dd if="$(dmdev m)" of=/dev/null iflag=direct bs=64k count=32 status=none
+	! gone $pid || fail "the write was not held"
+	dm_load logm "$(linear "$LOG" 2048)"
+	dm_suspend logm --noflush
+	dm_resume logm
+	wait_until gone $pid || fail "the write hangs: $(dm_status m)"
+	wait $pid || fail "the write failed"
+	expect "the log's status" A "$(log_health m)"
+}
+
+lower_health()
+{
+	[ "$(leg_health logm)" = "$1" ]
+}
+
+# Regions smaller than the block of a leg: dm cuts I/O at their borders, which the legs refuse.
+small_regions()
+{
+	begin blocksize=4096
+	dm_create m "$(mirror_table $LEN "core 1 2" "$L0 $L1")"
+	! soon_or_fail dd if=/dev/zero of="$(dmdev m)" oflag=direct bs=4096 count=1 status=none ||
+		fail "a write of a block did not fail"
+	dm_remove m
+	dm_create m "$(mirror_table $LEN "core 1 8" "$L0 $L1")"
+	wait_sync m $((LEN / 8))
+	write_region m 3 works
+	dm_remove m
+	expect "differing" "" "$(differ)"
+	! dm_create m "$(mirror_table $((LEN - 5)) "core 1 8" "$L0 $L1")" 2>/dev/null ||
+		fail "a mirror with a part of a block was accepted"
+}
+
+# soon, of what may fail
+soon_or_fail()
+{
+	local pid
+
+	"$@" 2>/dev/null &
+	pid=$!
+	wait_until gone $pid || fail "hangs: $*"
+	wait $pid
+}
+
+# While a volume is moved it has no atomic writes, whatever its disks can do.
+no_atomic_writes()
+{
+	local file
+
+	begin
+	dm_create m "$(mirror_table $LEN "core 1 $RS" "$L0 $L1")"
+	file=/sys/dev/block/$(majmin "$(dmdev m)")/queue/atomic_write_max_bytes
+	[ -e "$file" ] || skip "this kernel has no atomic writes"
+	expect "bytes that are written at once" 0 "$(<"$file")"
+}
+
+run_tests \
+	discard_unmarked "no region is marked for a discard" \
+	first_leg_wins	"the first leg missed a write: after an activation it is gone from both" \
+	second_leg_misses "the second leg missed a write: an activation copies it" \
+	unreadable_source "B47: a source that cannot be read: its region stays out of sync" \
+	unreadable_handled "the same with handle_errors: the destination stays as it was" \
+	unreadable_disk	"B47: the same with a disk log: the region stays dirty" \
+	keep_log	"keep_log: a leg fails and writes go on" \
+	keep_log_first_leg "keep_log: the first leg fails, the next table reads it again" \
+	suspend_waits	"a suspend waits for the region that is being copied" \
+	flushes_alone	"flushes cost no log I/O, and are held when the log has failed" \
+	log_in_leg	"a log within a leg, and before it on the same device" \
+	log_comes_back	"a log that was replaced and comes back unwiped is believed" \
+	log_comes_back_wiped "a log that was replaced and comes back wiped: all is copied" \
+	nosync_each_time "nosync throws away at each activation what the log knows" \
+	log_on_a_mirror	"a log on a mirror that has lost a leg" \
+	small_regions	"regions smaller than a leg's block" \
+	no_atomic_writes "a mirror has no atomic writes"
