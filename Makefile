@@ -10,7 +10,7 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall install-tool uninstall-tool deb patch deps check \
 	deb-check check-package crc-check intree-check series-check kunit kunit-kasan kunit-kcsan selftest \
-	selftest-debug selftest-distro selftest-kasan selftest-kcsan cluster power-cuts torture lvm-check \
+	selftest-debug selftest-distro selftest-kasan selftest-kcsan cluster power-cuts torture lvm-check raid-log \
 	tool-check demo bench lint coccicheck docs clean help
 
 ## Build
@@ -74,6 +74,9 @@ power-cuts: deps	## Debian's kernel in QEMU, killed while it writes, ten times
 
 lvm-check: deps		## LVM in QEMU: create, convert, pvmove, resize, failures and repair
 	@scripts/lvm
+
+raid-log: deps		## a log on raid1, of md and dm-raid: its disks are lost, the power is cut
+	@scripts/raid-log
 
 deb-check: deps		## the Debian packages: what is in them, and DKMS builds it
 	@scripts/deb-check
