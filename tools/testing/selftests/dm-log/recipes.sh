@@ -426,13 +426,14 @@ move_aborted()
 # Removal, deferred for as long as somebody has the device open.
 deferred()
 {
-	local table before after i
+	local table before after i dm
 
 	need_target delay
 	begin
 	dm_create slow "0 $LEN delay $L1 0 0 $L1 0 $((50 + machine_ms / 8))"
 	table="$(mirror_table $LEN "disk 2 $LOG $RS" "$L0 $(dmdev slow)")"
 	dm_create m "$table"
+	dm=/sys/dev/block/$(majmin "$(dmdev m)")
 	exec 7<"$(dmdev m)"
 	wait_until moved || fail "no progress: $(dm_status m)"
 	$DMSETUP remove --deferred "$(dmname m)"
@@ -442,7 +443,9 @@ deferred()
 	wait_until moved_on "${before%/*}" || fail "no progress while it is to be removed: $(dm_status m)"
 	before=$(sync_ratio m)
 	exec 7<&-
+	# Its name goes first, and what has the log device last.
 	wait_until removed || fail "not removed when it is closed"
+	wait_until not_there "$dm" || fail "its device is still there"
 	! in_sync_was "$before" || fail "all was copied before: $before"
 	dm_create m "$table"
 	after=$(sync_ratio m)
