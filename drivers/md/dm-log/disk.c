@@ -72,19 +72,26 @@ static bool take_device(struct disk_log *dl, unsigned long absence)
 	return !dl->user;
 }
 
+static void report_user(struct disk_log *dl)
+{
+	dev_t dev = dl->cache.common.stats.dev, user = dl->user;
+
+	DMERR("disk: log %s of mirror %u:%u is in use by mirror %u:%u: all dirty, writes held",
+	      dl->dev->name, MAJOR(dev), MINOR(dev), MAJOR(user), MINOR(user));
+}
+
 static void report_failure(struct disk_log *dl, int error)
 {
 	dev_t dev = dl->cache.common.stats.dev;
 
 	switch (dl->store.state) {
 	case DM_LOG_STORE_UNREADABLE:
-		if (dl->user)
-			DMERR("disk: log device %s of mirror %u:%u is in use by mirror %u:%u: all dirty, writes held",
-			      dl->dev->name, MAJOR(dev), MINOR(dev), MAJOR(dl->user),
-			      MINOR(dl->user));
-		else
-			DMERR_LIMIT("disk: cannot read log device %s (error %d): all dirty, writes held",
-				    dl->dev->name, error);
+		if (dl->user) {
+			report_user(dl);
+			break;
+		}
+		DMERR_LIMIT("disk: cannot read log device %s (error %d): all dirty, writes held",
+			    dl->dev->name, error);
 		break;
 	case DM_LOG_STORE_FOREIGN:
 		/* Reported where the header was read. */

@@ -154,17 +154,19 @@ bool dm_log_record_fits(const struct dm_log_record_disk *record, u64 nr_regions,
 		return true;
 
 	if (found.region_sectors != owner->region_sectors) {
-		if (dev_name)
-			DMWARN_LIMIT("log device %s: regions of %u sectors, expected %u: all out of sync",
-				     dev_name, found.region_sectors, owner->region_sectors);
+		if (!dev_name)
+			return false;
+		DMWARN_LIMIT("log device %s: regions of %u sectors, expected %u: all out of sync",
+			     dev_name, found.region_sectors, owner->region_sectors);
 		return false;
 	}
 
 	if (!same_mirror(found.uuid, owner->uuid)) {
+		if (!dev_name)
+			return false;
 		/* Escaped, for it may be anything. */
-		if (dev_name)
-			DMWARN_LIMIT("log device %s belongs to mirror %*pE, expected %s: all out of sync",
-				     dev_name, (int)strlen(found.uuid), found.uuid, owner->uuid);
+		DMWARN_LIMIT("log device %s belongs to mirror %*pE, expected %s: all out of sync",
+			     dev_name, (int)strlen(found.uuid), found.uuid, owner->uuid);
 		return false;
 	}
 	return true;

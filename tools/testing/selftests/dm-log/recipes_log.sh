@@ -64,7 +64,7 @@ in_use_said()
 expect_refused()
 {
 	log_is "$1" D || fail "log of $1 is $(log_health "$1")"
-	expect "what was said" "device-mapper: dirty region log: disk: log device $(majmin "$LOG") of mirror $(number "$1") is in use by mirror $(number "${2:-$1}"): all dirty, writes held" \
+	expect "what was said" "device-mapper: dirty region log: disk: log $(majmin "$LOG") of mirror $(number "$1") is in use by mirror $(number "${2:-$1}"): all dirty, writes held" \
 		"$(in_use_said)"
 }
 
