@@ -435,6 +435,26 @@ static void logs_device_comes_back(struct kunit *test)
 	expect_in_use(test, first);
 }
 
+/* One that had a device once, and was refused it since, is in nobody's way. */
+static void logs_device_refused(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7),
+			   *third = log_on(test, 2, 2, 7);
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	suspend_log(test, first);
+	to_dm_log_cache(first->log)->common.left -= msecs_to_jiffies(ONE_HOUR_MS);
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+	expect_refused(test, first);
+	expect_refused(test, third);
+	first->log->type->presuspend(first->log);
+	first->log->type->postsuspend(first->log);
+	suspend_log(test, second);
+	destroy_log(second);
+	dm_log_run_cleaner(third->log);
+	expect_in_use(test, third);
+}
+
 /* A log moves from one mirror to the next without a pause: lvconvert. */
 static void logs_device_moves(struct kunit *test)
 {
@@ -864,6 +884,7 @@ static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_short_buffer),
 	KUNIT_CASE(logs_device_in_use),
 	KUNIT_CASE(logs_device_comes_back),
+	KUNIT_CASE(logs_device_refused),
 	KUNIT_CASE(logs_device_moves),
 	KUNIT_CASE(logs_device_reload),
 	KUNIT_CASE(logs_device_presuspended),
