@@ -516,6 +516,30 @@ write_region()	# MIRROR REGION [TEXT]
 		seek=$(($2 * RS * 512)) status=none <<<"${block:0:4096}"
 }
 
+# writer MIRROR: writes all the while, one at a time, as $writer, until stop_writer.
+writer()
+{
+	local i
+
+	(
+		trap - EXIT
+		while :; do
+			for i in 1 9 17 25; do
+				write_region "$1" $i "round $RANDOM" || exit 1
+			done
+		done
+	) &
+	writer=$!
+}
+
+# stop_writer: none has failed
+stop_writer()
+{
+	kill -0 $writer || fail "the writer failed"
+	kill $writer
+	wait $writer || :
+}
+
 fill_at()	# DEVICE SECTOR SECTORS TEXT
 {
 	dd of="$1" oflag=direct,seek_bytes iflag=fullblock bs=$(($3 * 512)) count=1 \

@@ -288,27 +288,6 @@ expect_quiet()	# WHAT
 	log_is m A || fail "$1: log is $(log_health m)"
 }
 
-# Writes all the while; they go on in the end.
-writer()
-{
-	(
-		trap - EXIT
-		while :; do
-			for i in 1 9 17 25; do
-				write_region m $i "round $RANDOM" || exit 1
-			done
-		done
-	) &
-	writer=$!
-}
-
-stop_writer()
-{
-	kill -0 $writer || fail "the writer failed"
-	kill $writer
-	wait $writer || :
-}
-
 # Reload, in all the ways that there are: from table to table, by way of another type,
 # with a table loaded that is never resumed, renamed, suspended in every manner.
 reloads()
@@ -318,7 +297,7 @@ reloads()
 	begin
 	dm_create m "$(a_table)" --uuid mirror-m
 	wait_sync m
-	writer
+	writer m
 	for i in $(seq 3); do
 		dm_swap m "$(a_table)"
 		expect_quiet "reload"
@@ -367,7 +346,7 @@ log_moves()
 	LOG=$(dmdev logd)
 	dm_create m "$(a_table)" --uuid mirror-m
 	wait_sync m
-	writer
+	writer m
 	from=$(dev log) to=$(dev other)
 	for i in 1 2; do
 		dm_create pv "$(mirror_table 2048 "core 1 $RS" "$from $to")"

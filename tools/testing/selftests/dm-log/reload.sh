@@ -189,21 +189,11 @@ reload_under_load()
 	local i writer
 
 	begin 32 "disk 2 $log $RS"
-	(
-		trap - EXIT
-		while :; do
-			for i in 1 9 17 25; do
-				write_region m $i "round $RANDOM" || exit 1
-			done
-		done
-	) &
-	writer=$!
+	writer m
 	for i in 1 2 3 4 5 6; do
 		dm_swap m "$(table 32 "disk 2 $log $RS")"
 	done
-	kill -0 $writer || fail "the writer failed"
-	kill $writer
-	wait $writer || :
+	stop_writer
 	wait_sync m
 	end 32
 	expect "regions differing" "" "$(differing "$(dev leg0)" "$(dev leg1)")"
