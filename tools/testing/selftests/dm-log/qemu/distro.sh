@@ -8,17 +8,6 @@
 # shellcheck disable=SC2016,SC2034 # claim evaluates its second argument
 set -u
 
-count=0
-claim() { # NAME CONDITION
-	count=$((count + 1))
-	if eval "$2"; then
-		echo "ok - $1"
-	else
-		echo "not ok - $1"
-		explain | sed 's/^/# /'
-	fi
-}
-
 sectors=$(cat /sys/block/vda/size)
 region=1024
 regions=$((sectors / region))
@@ -27,14 +16,6 @@ legs="2 $a 0 $b 0"
 
 mirror() { # NAME LOG: create a mirror
 	dms create "$1" --table "0 $sectors mirror $2 $legs" && dms mknodes
-}
-
-# EXPECTED ACTUAL: equal, or say how they differ
-is() {
-	[ "$1" = "$2" ] && return
-	echo "# expected: '$1'"
-	echo "# found:    '$2'"
-	return 1
 }
 
 is_in_sync() { [ "$(in_sync "$1")" = $regions/$regions ]; }
@@ -225,4 +206,4 @@ claim "load, use and unload again, five times" '
 	is 5 "${loaded:-0}"'
 claim "no warning, bug or leak in the kernel log" '
 	! dmesg | grep -E "WARNING|BUG|Oops|Call Trace|scheduling while|use.after|leak"'
-echo "@done $count"
+end

@@ -2,6 +2,7 @@
 #
 # Helpers for the scripts that run in the QEMU guest (dash and busybox).
 # shellcheck shell=dash
+# shellcheck disable=SC2034 # used by the scripts
 
 # How long to wait for what must come, in seconds: a hang, twenty times what a fast machine
 # needs. The limit of the whole guest is behind it. As in dm_log_lib.sh.
@@ -29,6 +30,31 @@ explain() {
 		head -n 12 "$f/stack" | sed 's/^/waits:     /'
 	done 2>/dev/null | head -n 60
 	dmesg | tail -n 20 | sed 's/^/kernel: /'
+}
+
+# A test of a script that calls end at its end. $group, if there is one, stands
+# before the name. A script that knows more of a failure than explain has explain_more.
+count=0 group=''
+explain_more() { :; }
+claim() { # NAME CONDITION
+	count=$((count + 1))
+	if eval "$2"; then
+		echo "ok - ${group:+$group: }$1"
+	else
+		echo "not ok - ${group:+$group: }$1"
+		{ explain; explain_more; } 2>&1 | sed 's/^/# /'
+		return 1
+	fi
+}
+
+end() { echo "@done $count"; }
+
+# EXPECTED ACTUAL: equal, or say how they differ
+is() {
+	[ "$1" = "$2" ] && return
+	echo "# expected: '$1'"
+	echo "# found:    '$2'"
+	return 1
 }
 
 # There is no udev in the guest.

@@ -8,28 +8,11 @@
 # shellcheck disable=SC2016,SC2034 # claim evaluates its second argument
 set -u
 
-count=0 group='' writer=''
-claim() { # NAME CONDITION
-	count=$((count + 1))
-	if eval "$2"; then
-		echo "ok - $group: $1"
-	else
-		echo "not ok - $group: $1"
-		{
-			explain
-			timeout 60 lvm lvs -a -o+devices
-			tail -n 20 /tmp/said
-			tail -n 30 /run/dmeventd.log
-		} 2>&1 | sed 's/^/# /'
-	fi
-}
-
-# EXPECTED ACTUAL: equal, or say how they differ
-is() {
-	[ "$1" = "$2" ] && return
-	echo "# expected: '$1'"
-	echo "# found:    '$2'"
-	return 1
+writer=''
+explain_more() {
+	timeout 60 lvm lvs -a -o+devices
+	tail -n 20 /tmp/said
+	[ ! -e /run/dmeventd.log ] || tail -n 30 /run/dmeventd.log
 }
 
 # COMMAND...: of LVM. What it says is shown if the claim fails.
@@ -560,4 +543,4 @@ claim "nothing is left, and the modules unload" '
 	lv vgremove -y vg && is 5 "$(dms ls | wc -l)" && rmmod dm-mirror && rmmod dm-region-hash &&
 	{ rmmod dm-log-userspace 2>/dev/null; rmmod dm-log; }'
 dmesg | grep -E 'dirty region log|device-mapper: raid1' | sed 's/^/# /'
-echo "@done $count"
+end

@@ -11,17 +11,9 @@
 # shellcheck disable=SC2016 # claim evaluates its second argument
 set -u
 
-count=0
-claim() { # NAME CONDITION
-	count=$((count + 1))
-	if eval "$2"; then
-		echo "ok - $1"
-	else
-		echo "not ok - $1"
-		{ cat /proc/mdstat; tail -n 20 /tmp/said; explain; } 2>&1 | sed 's/^/# /'
-		exit 1
-	fi
-}
+explain_more() { cat /proc/mdstat; tail -n 20 /tmp/said; }
+# What follows needs what was claimed.
+must() { claim "$@" || exit 1; } # NAME CONDITION
 
 half=$(($(cat /sys/block/vda/size) / 2))	# sectors
 blocks=$((half / 8))
@@ -120,27 +112,27 @@ prepare() {
 }
 
 first_boot() {
-	claim "modules loaded are the ones meant" check_modules
-	claim "two logs on raid1" '
+	must "modules loaded are the ones meant" check_modules
+	must "two logs on raid1" '
 		prepare && mdadm --create /dev/md0 --run --level=1 --raid-devices=2 --bitmap=none \
 			--data-offset=1M /dev/mapper/mdc /dev/mapper/mdd >/tmp/said 2>&1 &&
 		dms create raid --table "$(raid_table)" && dms mknodes && whole'
-	claim "mirrors with these logs, in use" '
+	must "mirrors with these logs, in use" '
 		mirrors "disk 3 @ $REGION sync" && wait_in_sync m0 && wait_in_sync m1 &&
 		{ /data/soak-io write /dev/mapper/m0 /dev/vde 0 $blocks "$SEED" &
 		  /data/soak-io write /dev/mapper/m1 /dev/vdf 0 $blocks "$((SEED + 1))" & } &&
 		goes_on'
-	claim "the first disk of the logs is lost: writes go on" '
+	must "the first disk of the logs is lost: writes go on" '
 		lose c && goes_on && wait_until md_has 1 && wait_until raid_has DA && goes_on'
-	claim "it is back and taken in again: writes go on" 'back c && readd c && whole && goes_on'
-	claim "the second disk is lost: writes go on" '
+	must "it is back and taken in again: writes go on" 'back c && readd c && whole && goes_on'
+	must "the second disk is lost: writes go on" '
 		lose d && goes_on && wait_until md_has 1 && wait_until raid_has AD && goes_on'
-	claim "it is back and taken in again: writes go on" 'back d && readd d && whole && goes_on'
-	claim "both are lost: both logs are in trouble, writes are held" 'lose c && lose d && held'
+	must "it is back and taken in again: writes go on" 'back d && readd d && whole && goes_on'
+	must "both are lost: both logs are in trouble, writes are held" 'lose c && lose d && held'
 	# md writes no more to an array that has lost its last disk. So the mirror takes a log in
 	# memory, until there is an array again, of the disk that was lost last; nobody knows what
 	# this one did not record.
-	claim "both are back: with a core log, and then with a new log on the array, writes go on" '
+	must "both are back: with a core log, and then with a new log on the array, writes go on" '
 		back c && back d && with_log "core 2 $REGION nosync" &&
 		mdadm --stop /dev/md0 >/tmp/said 2>&1 && dms remove raid &&
 		mdadm --assemble --run /dev/md0 /dev/mapper/mdc /dev/mapper/mdd >/tmp/said 2>&1 &&
@@ -148,9 +140,9 @@ first_boot() {
 		dms create raid --table "$(raid_table)" && dms mknodes && whole &&
 		with_log "disk 3 @ $REGION sync" && wait_in_sync m0 && wait_in_sync m1 && goes_on'
 	# From now on little is dirty, so that the stale log is soon wrong.
-	claim "the first disk is lost once more, and is there again, stale, when the power goes" '
+	must "the first disk is lost once more, and is there again, stale, when the power goes" '
 		echo 0 >/sys/module/dm_log/parameters/clean_delay_ms && goes_on && lose c && wait_until md_has 1 && wait_until raid_has DA && goes_on && back c && goes_on && goes_on'
-	echo "@done $count"
+	end
 	echo "@writing"
 	sleep "$HANG_S"
 	echo "# nobody cut the power"
@@ -182,14 +174,14 @@ log_lies_on() { lvm lvs -a --noheadings -o devices vg/m_mlog 2>/dev/null | tr -d
 few() { [ "$1" -lt 2048 ] || { echo "# $1 sectors were written"; return 1; }; }
 
 second_boot() {
-	claim "both arrays are there, and know which disk is stale" '
+	must "both arrays are there, and know which disk is stale" '
 		prepare &&
 		mdadm --assemble --run /dev/md0 /dev/mapper/mdc /dev/mapper/mdd >/tmp/said 2>&1;
 		[ "$(cat /sys/block/md0/md/degraded)" = 1 ] &&
 		dms create raid --table "$(raid_table)" && dms mknodes && wait_until raid_has AA'
-	claim "the mirrors are in sync again" '
+	must "the mirrors are in sync again" '
 		mirrors "disk 2 @ $REGION" && wait_in_sync m0 && wait_in_sync m1'
-	claim "the stale disk is taken in again" '
+	must "the stale disk is taken in again" '
 		take_in && whole'
 	acks=vde
 	for m in m0 m1; do
@@ -201,19 +193,19 @@ second_boot() {
 		acks=vdf
 	done
 	# As the manual has it, on what the first mirror had.
-	claim "LVM puts the log of a new mirror on the array" '
+	must "LVM puts the log of a new mirror on the array" '
 		configure_lvm && lv pvcreate -y -ff $lega $legb && lv vgcreate -s 256k vg $lega $legb &&
 		lv pvcreate -y -ff /dev/md0 && lv vgextend vg /dev/md0 &&
 		lv lvcreate -y --type mirror -m1 --mirrorlog disk -R 64k -L 4M -n m vg $lega $legb /dev/md0 &&
 		[ "$(log_lies_on)" = /dev/md0 ] && wait_in_sync vg-m'
-	claim "LVM moves the log of a mirror to the array by way of a core log, nothing is copied" '
+	must "LVM moves the log of a mirror to the array by way of a core log, nothing is copied" '
 		sectors=$(written "$(number m0leg1)") &&
 		lv lvconvert -y --mirrorlog core vg/m && all_in_sync vg-m && dms table vg-m | grep -q " mirror core " &&
 		lv lvconvert -y --mirrorlog disk vg/m /dev/md0 && all_in_sync vg-m && [ "$(log_lies_on)" = /dev/md0 ] &&
 		few $(($(written "$(number m0leg1)") - sectors))'
-	claim "no warning or bug in the kernel log" '
+	must "no warning or bug in the kernel log" '
 		! dmesg | grep -E "WARNING|BUG|Oops|Call Trace|scheduling while|use.after"'
-	echo "@done $count"
+	end
 }
 
 chmod +x /data/soak-io
