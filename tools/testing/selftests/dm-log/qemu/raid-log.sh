@@ -95,9 +95,10 @@ md_idle() { [ "$(cat /sys/block/md0/md/sync_action)" = idle ]; }
 raid_has() { dms status raid | grep -q " $1 "; }
 whole() { wait_until md_has 0 && wait_until raid_has AA; }
 
-# An array that was assembled anew has the disk that was left behind as a failed one, or not at all:
-# which depends on whether that one's data say that it had been failed.
+# An array that was assembled anew has the disk that was left behind as a failed one, or not at all,
+# or as a good one: which depends on whether its data, or the other one's, say that it failed.
 take_in() {
+	! md_has 0 || return 0
 	mdadm /dev/md0 --remove /dev/mapper/mdc >/tmp/said 2>&1
 	mdadm /dev/md0 --add /dev/mapper/mdc >/tmp/said 2>&1
 }
