@@ -38,11 +38,13 @@ count=0 group=''
 explain_more() { :; }
 claim() { # NAME CONDITION
 	count=$((count + 1))
-	if eval "$2"; then
+	# A condition has many steps: which of them were taken, and what they complained of.
+	{ set -x; eval "$2"; failed=$?; set +x; } 2>/tmp/steps
+	if [ $failed = 0 ]; then
 		echo "ok - ${group:+$group: }$1"
 	else
 		echo "not ok - ${group:+$group: }$1"
-		{ explain; explain_more; } 2>&1 | sed 's/^/# /'
+		{ tail -n 8 /tmp/steps; explain; explain_more; } 2>&1 | sed 's/^/# /'
 		return 1
 	fi
 }
