@@ -39,23 +39,32 @@ apt_field() { apt-cache --no-all-versions show "$1" 2>/dev/null | sed -n "s/^$2:
 
 update_lists() {
 	local as_root=()
-	[ "$(id -u)" = 0 ] || as_root=(sudo)
+	# Lists of our own (APT_CONFIG) are no matter of root's.
+	[ "$(id -u)" = 0 ] || [ -n "${APT_CONFIG-}" ] || as_root=(sudo)
 	say "updating the package lists"
-	"${as_root[@]}" apt-get -qq update >&2
+	mkdir -p "$cache"
+	# One at a time: apt itself gives up at once.
+	(flock 8; "${as_root[@]}" apt-get -qq update 8>&- >&2) 8>"$cache/.lists.lock"
 }
 
 EX_TEMPFAIL=75
 
+# unpack DIR: all the packages in DIR/deb, into DIR.
+unpack() {
+	local deb
+	for deb in "$1"/deb/*.deb; do
+		dpkg -x "$deb" "$1"
+	done
+	rm -r "$1/deb"
+}
+
 # fetch DIR PACKAGE=VERSION...: download and unpack.
 fetch() {
-	local dir=$1 deb; shift
+	local dir=$1; shift
 	say "downloading $*"
 	mkdir "$dir/deb"
 	(cd "$dir/deb" && apt-get -qq -o APT::Sandbox::User= download "$@") || exit $EX_TEMPFAIL
-	for deb in "$dir"/deb/*.deb; do
-		dpkg -x "$deb" "$dir"
-	done
-	rm -r "$dir/deb"
+	unpack "$dir"
 }
 
 # The package lists may name a version that the archive has replaced since: try
