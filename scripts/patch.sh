@@ -17,6 +17,11 @@ die() { say "$*"; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+# The sources are for the newest kernel. In an older one they need what the build outside of
+# the kernel has for that; the newest does without.
+old=''
+grep -q sync_unsup_bits "$stock/include/linux/dm-io.h" || old=y
+
 # What is ours in the kernel's tree. Left out: what only an out-of-tree build needs.
 files=$work/files
 {
@@ -24,7 +29,7 @@ files=$work/files
 	env -u GIT_DIR git -C "$top" ls-files -co --exclude-standard 2>/dev/null ||
 		(cd "$top" && find . -type f -printf '%P\n')
 } | grep -E '^(drivers|include|Documentation|tools)/' |
-	grep -vxE 'drivers/md/dm-log/(Kbuild|compat\.h)' |
+	grep -vxE "drivers/md/dm-log/(Kbuild$([ -n "$old" ] || echo "|compat\.h"))" |
 	while read -r file; do [ ! -e "$top/$file" ] || echo "$file"; done |
 	LC_ALL=C sort >"$files"
 
@@ -150,6 +155,21 @@ delete() {
 	END
 }
 
+# Our Makefile in that kernel.
+# shellcheck disable=SC2016 # make's variables, not the shell's
+our_makefile() {
+	local script=''
+	[ -z "$old" ] || script='/^dm-log-y/{
+		i # What this kernel lacks of the newest, for which the sources are written.\
+ccflags-y += -include $(src)/compat.h\
+
+		:rest
+		n
+		b rest
+	}'
+	sed "$script" "$top/drivers/md/dm-log/Makefile"
+}
+
 # add DIRECTORY FILE: put one of ours there; what must be deleted first goes to stdout.
 # What is the same as the kernel's needs neither.
 add() {
@@ -159,4 +179,5 @@ add() {
 	fi
 	mkdir -p "$work/$1/$(dirname "$2")"
 	cp -p "$top/$2" "$work/$1/$2"
+	[ "$2" != drivers/md/dm-log/Makefile ] || our_makefile >"$work/$1/$2"
 }

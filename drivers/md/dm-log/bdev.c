@@ -8,6 +8,7 @@
 #include <linux/device-mapper.h>
 #include <linux/dm-io.h>
 #include <linux/ioprio.h>
+#include <linux/kdev_t.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
@@ -21,12 +22,14 @@
 /**
  * struct dm_log_bdev - a block device opened for a target
  * @dev: what others see
- * @ti: the target, which holds the device
- * @dm_dev: the device
+ * @bdev: the block device
+ * @ti: the target, which holds it
+ * @dm_dev: how that does; NULL in a test
  * @client: memory reserve for I/O
  */
 struct dm_log_bdev {
 	struct dm_log_dev dev;
+	struct block_device *bdev;
 	struct dm_target *ti;
 	struct dm_dev *dm_dev;
 	struct dm_io_client *client;
@@ -42,7 +45,7 @@ static int bdev_read(struct dm_log_dev *dev, sector_t sector,
 {
 	struct dm_log_bdev *lb = to_bdev(dev);
 	struct dm_io_region where = {
-		.bdev = lb->dm_dev->bdev,
+		.bdev = lb->bdev,
 		.sector = sector,
 		.count = nr_sectors,
 	};
@@ -55,13 +58,13 @@ static int bdev_read(struct dm_log_dev *dev, sector_t sector,
 
 	/* dm-io cannot be relied on to clear what a failed read did not fill. */
 	memset(data, 0, (size_t)nr_sectors << SECTOR_SHIFT);
-	return dm_io(&req, 1, &where, NULL, IOPRIO_DEFAULT);
+	return dm_io(&req, 1, &where, NULL, NULL, IOPRIO_DEFAULT);
 }
 
 static int bdev_flush(struct dm_log_bdev *lb)
 {
 	struct dm_io_region where = {
-		.bdev = lb->dm_dev->bdev,
+		.bdev = lb->bdev,
 	};
 	struct dm_io_request req = {
 		.bi_opf = REQ_OP_WRITE | REQ_PREFLUSH,
@@ -69,7 +72,7 @@ static int bdev_flush(struct dm_log_bdev *lb)
 		.client = lb->client,
 	};
 
-	return dm_io(&req, 1, &where, NULL, IOPRIO_DEFAULT);
+	return dm_io(&req, 1, &where, NULL, NULL, IOPRIO_DEFAULT);
 }
 
 /* The writes of one call to bdev_write(), and one more until all are issued. */
@@ -84,19 +87,23 @@ static void put_wave(struct write_wave *wave)
 		complete(&wave->done);
 }
 
-static void write_done(unsigned long error_bits, void *context)
+static void end_write(struct dm_log_extent *extent, int error)
 {
-	struct dm_log_extent *extent = context;
-
-	extent->error = error_bits ? -EIO : 0;
+	extent->error = error;
 	put_wave(extent->private);
+}
+
+/* What the device calls unsupported is not on it, and not among the errors. */
+static void write_done(unsigned long error_bits, unsigned long unsup_bits, void *context)
+{
+	end_write(context, error_bits | unsup_bits ? -EIO : 0);
 }
 
 static void issue_write(struct dm_log_bdev *lb, struct dm_log_extent *extent,
 			blk_opf_t opf)
 {
 	struct dm_io_region where = {
-		.bdev = lb->dm_dev->bdev,
+		.bdev = lb->bdev,
 		.sector = extent->sector,
 		.count = extent->nr_sectors,
 	};
@@ -110,15 +117,15 @@ static void issue_write(struct dm_log_bdev *lb, struct dm_log_extent *extent,
 	};
 
 	/* An asynchronous dm_io() fails only for a memory type it doesn't know. */
-	if (WARN_ON_ONCE(dm_io(&req, 1, &where, NULL, IOPRIO_DEFAULT)))
-		write_done(1, extent);
+	if (WARN_ON_ONCE(dm_io(&req, 1, &where, NULL, NULL, IOPRIO_DEFAULT)))
+		end_write(extent, -EIO);
 }
 
 static int bdev_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
 		      unsigned int nr, bool preflush)
 {
 	struct dm_log_bdev *lb = to_bdev(dev);
-	struct block_device *bdev = lb->dm_dev->bdev;
+	struct block_device *bdev = lb->bdev;
 	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META;
 	struct write_wave wave;
 	unsigned int i;
@@ -156,7 +163,8 @@ static void bdev_close(struct dm_log_dev *dev)
 	struct dm_log_bdev *lb = to_bdev(dev);
 
 	dm_io_client_destroy(lb->client);
-	dm_put_device(lb->ti, lb->dm_dev);
+	if (lb->dm_dev)
+		dm_put_device(lb->ti, lb->dm_dev);
 	kfree(lb);
 }
 
@@ -165,6 +173,38 @@ static const struct dm_log_dev_ops bdev_ops = {
 	.write = bdev_write,
 	.close = bdev_close,
 };
+
+/**
+ * dm_log_dev_of() - what a log can do with a block device
+ * @bdev: the device; somebody else holds it open
+ * @writable: whether it was opened for writing, too
+ *
+ * Context: may sleep.
+ * Return: the device, to be closed with its close operation, or an error pointer:
+ *	-ENOMEM.
+ */
+struct dm_log_dev *dm_log_dev_of(struct block_device *bdev, bool writable)
+{
+	struct dm_log_bdev *lb;
+
+	lb = kzalloc(sizeof(*lb), GFP_KERNEL);
+	if (!lb)
+		return ERR_PTR(-ENOMEM);
+
+	lb->client = dm_io_client_create();
+	if (IS_ERR(lb->client)) {
+		kfree(lb);
+		return ERR_PTR(-ENOMEM);
+	}
+	lb->bdev = bdev;
+	lb->dev.ops = &bdev_ops;
+	format_dev_t(lb->dev.name, bdev->bd_dev);
+	lb->dev.number = bdev->bd_dev;
+	lb->dev.nr_sectors = bdev_nr_sectors(bdev);
+	lb->dev.block_sectors = bdev_logical_block_size(bdev) >> SECTOR_SHIFT;
+	lb->dev.read_only = !writable || bdev_read_only(bdev);
+	return &lb->dev;
+}
 
 /**
  * dm_log_dev_open() - open the block device of a log
@@ -179,50 +219,33 @@ static const struct dm_log_dev_ops bdev_ops = {
  */
 struct dm_log_dev *dm_log_dev_open(struct dm_target *ti, const char *path)
 {
-	struct dm_log_bdev *lb;
-	struct block_device *bdev;
+	struct dm_log_dev *dev;
+	struct dm_dev *dm_dev;
 	bool writable;
 	int r;
 
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
 	KUNIT_STATIC_STUB_REDIRECT(dm_log_dev_open, ti, path);
 #endif
-	lb = kzalloc(sizeof(*lb), GFP_KERNEL);
-	if (!lb)
-		return ERR_PTR(-ENOMEM);
-
-	lb->ti = ti;
-	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), &lb->dm_dev);
+	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), &dm_dev);
 	if (r) {
 		DMERR("cannot open log device '%s' (error %d): expected a usable block device",
 		      path, r);
-		goto out_free;
+		return ERR_PTR(r);
 	}
 
-	lb->client = dm_io_client_create();
-	if (IS_ERR(lb->client)) {
-		r = PTR_ERR(lb->client);
-		DMERR("no memory for I/O to log device '%s'", path);
-		goto out_put;
-	}
-
-	bdev = lb->dm_dev->bdev;
 	writable = dm_table_get_mode(ti->table) & BLK_OPEN_WRITE;
-	if (writable && bdev_read_only(bdev))
+	dev = dm_log_dev_of(dm_dev->bdev, writable);
+	if (IS_ERR(dev)) {
+		DMERR("no memory for I/O to log device '%s'", path);
+		dm_put_device(ti, dm_dev);
+		return dev;
+	}
+
+	if (writable && dev->read_only)
 		DMWARN("log device '%s' is read-only: expected a writable one to record in",
 		       path);
-
-	lb->dev.ops = &bdev_ops;
-	strscpy(lb->dev.name, lb->dm_dev->name, sizeof(lb->dev.name));
-	lb->dev.number = bdev->bd_dev;
-	lb->dev.nr_sectors = bdev_nr_sectors(bdev);
-	lb->dev.block_sectors = bdev_logical_block_size(bdev) >> SECTOR_SHIFT;
-	lb->dev.read_only = !writable || bdev_read_only(bdev);
-	return &lb->dev;
-
-out_put:
-	dm_put_device(ti, lb->dm_dev);
-out_free:
-	kfree(lb);
-	return ERR_PTR(r);
+	to_bdev(dev)->ti = ti;
+	to_bdev(dev)->dm_dev = dm_dev;
+	return dev;
 }

@@ -9,6 +9,7 @@
 
 #include <linux/types.h>
 
+struct block_device;
 struct dm_target;
 struct dm_log_dev;
 
@@ -69,6 +70,7 @@ struct dm_log_dev {
 	bool read_only;
 };
 
+struct dm_log_dev *dm_log_dev_of(struct block_device *bdev, bool writable);
 struct dm_log_dev *dm_log_dev_open(struct dm_target *ti, const char *path);
 
 #endif /* DM_LOG_DEV_H */

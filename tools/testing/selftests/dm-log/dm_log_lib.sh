@@ -234,6 +234,14 @@ need_target()
 		skip "no device-mapper target '$1'"
 }
 
+# The target that modules/ has for log devices. It stays: it is nobody's but the tests'.
+need_refuse()
+{
+	$DMSETUP targets | grep -q "^log-refuse " ||
+		insmod "${DM_LOG_TEST_KO%/*}/dm-log-test-refuse.ko" 2>/dev/null ||
+		modprobe dm-log-test-refuse 2>/dev/null || skip "no module dm-log-test-refuse"
+}
+
 # --- kernel messages ---------------------------------------------------------
 
 kmsg_mark()

@@ -22,6 +22,7 @@ setup()
 
 log_fails_writes() { dm_swap log "$(fail_writes "$disk" 2048)"; }
 log_fails_reads() { dm_swap log "$(fail_reads "$disk" 2048)"; }
+log_refuses_writes() { dm_swap log "0 2048 log-refuse $disk"; }
 log_fails() { dm_swap log "0 2048 error"; }
 log_heals() { dm_swap log "$(linear "$disk" 2048)"; }
 
@@ -89,6 +90,13 @@ dirty_regions()	# "REGIONS"
 }
 
 later_writes() { fails_later log_fails_writes; }
+# What is "not supported" is no error to the dm-io of some kernels; the mark is lost.
+later_refused()
+{
+	need_refuse
+	fails_later log_refuses_writes
+}
+
 later_all() { fails_later log_fails; }
 
 # A region that lost a leg is still out of sync, and dirty on disk, after the
@@ -331,6 +339,7 @@ read_fails_nosync()
 
 run_tests \
 	later_writes	"B69: log writes fail later: D, one event, data served, dirty until a new table" \
+	later_refused	"B69: log writes not supported later: D, one event, data served, dirty until a new table" \
 	later_all	"B69: log device gone later: D, one event, data served, dirty until a new table" \
 	dirty_survives	"a region that lost a leg stays dirty over a dead log" \
 	handle_errors	"handle_errors: writes wait for a new log" \
