@@ -436,7 +436,7 @@ int __init dm_log_cache_module_init(void)
 	 * Frozen while the system hibernates: what became clean after the image was made
 	 * would still be idle in the image, and not be marked for its next write.
 	 */
-	dm_log_wq = alloc_workqueue("dm-log", WQ_MEM_RECLAIM | WQ_FREEZABLE, 0);
+	dm_log_wq = alloc_workqueue("dm-log", WQ_MEM_RECLAIM | WQ_FREEZABLE | WQ_UNBOUND, 0);
 	return dm_log_wq ? 0 : -ENOMEM;
 }
 
