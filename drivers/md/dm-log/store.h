@@ -20,6 +20,7 @@
 #define DM_LOG_STORE_H
 
 #include <linux/build_bug.h>
+#include <linux/math.h>
 #include <linux/types.h>
 
 #include "bdev.h"
@@ -47,6 +48,9 @@ struct dm_log_header_disk {
 } __packed;
 
 static_assert(sizeof(struct dm_log_header_disk) == 16);
+/* In the header's sector, so that a power cut cannot part the two. */
+static_assert(sizeof(struct dm_log_header_disk) +
+	      sizeof(struct dm_log_record_disk) <= SECTOR_SIZE);
 
 /**
  * enum dm_log_load - what a resume does with the bits on the device
@@ -120,11 +124,30 @@ struct dm_log_store {
 	struct dm_log_extent *extents;
 };
 
+/* In bytes. */
+static inline size_t store_block_bytes(const struct dm_log_store *store)
+{
+	return (size_t)store->dev->block_sectors << SECTOR_SHIFT;
+}
+
+/* Blocks that hold some of the header's 1024 bytes. */
+static inline unsigned int store_head_blocks(const struct dm_log_store *store)
+{
+	return DIV_ROUND_UP(DM_LOG_HEADER_SECTORS, store->dev->block_sectors);
+}
+
+static inline struct dm_log_record_disk *store_record(const struct dm_log_store *store)
+{
+	return store->head + sizeof(struct dm_log_header_disk);
+}
+
 u64 dm_log_store_sectors(u64 nr_regions, unsigned int block_sectors);
 
 int dm_log_store_init(struct dm_log_store *store, struct dm_log_dev *dev,
 		      struct dm_regions *regions, u32 region_sectors);
 void dm_log_store_exit(struct dm_log_store *store);
+
+int dm_log_store_begin(struct dm_log_store *store);
 
 int dm_log_store_resume(struct dm_log_store *store, enum dm_log_load load);
 int dm_log_store_refuse(struct dm_log_store *store, enum dm_log_load load);
