@@ -38,16 +38,17 @@ discards_in_a_resync()
 # copied to was never written to before: it is all zeros.
 read_at_once()
 {
-	local i reader n=1029 to
+	local i reader n=1029 to last
 
 	ours_only
+	last=$(($(rounds 100) - 1))
 	nullb leg0 2
 	nullb leg1 52
 	L0=$(dev leg0) L1=$(dev leg1)
 	tr '\0' '.' </dev/zero | head -c $((LEN * 512)) >"$work/data"
 	dd if=/dev/urandom of="$work/data" bs=64k count=32 conv=notrunc status=none
 	dd if="$work/data" of="$L0" oflag=direct bs=64k status=none
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i <= last; i++)); do
 		to=$((7 + i * (n + 1)))
 		read_when_there &
 		reader=$!
@@ -63,7 +64,7 @@ read_at_once()
 		$DMSETUP remove "$PREFIX-m"
 	done
 	dd if="$L1" of="$work/copies" iflag=direct bs=64k status=none
-	for i in 0 1 50 99; do
+	for i in 0 1 $((last / 2)) $last; do
 		to=$((7 + i * (n + 1)))
 		cmp <(sectors "$work/data" 1024 $n) <(sectors "$work/copies" $to $n) ||
 			fail "copy $i is no copy"
@@ -426,7 +427,7 @@ move_aborted()
 # Removal, deferred for as long as somebody has the device open.
 deferred()
 {
-	local table before after i dm
+	local table before after i dm n
 
 	need_target delay
 	begin
@@ -454,10 +455,11 @@ deferred()
 	dm_remove m
 	expect "differing" "" "$(differing "$L0" "$L1")"
 	# The writes of a file system end with its last close, and with that so does the device.
-	for ((i = 0; i < 500; i += 50)); do
-		close_and_gone $i 50
+	n=$(rounds 10)
+	for ((i = 0; i < n; i++)); do
+		close_and_gone $((50 * i)) 50
 	done
-	expect "what the second leg got" "round 499" "$(read_dev "$L1" 0 1 | head -n 1 | xargs)"
+	expect "what the second leg got" "round $((50 * n - 1))" "$(read_dev "$L1" 0 1 | head -n 1 | xargs)"
 }
 
 in_sync_was()
@@ -529,7 +531,7 @@ tables_in_vain()
 	refs=$(module_refs dm-log)
 	wait_until moved || fail "no progress: $(dm_status m)"
 	before=$(sync_ratio m)
-	load_in_vain 200 || fail "a table was not treated as expected"
+	load_in_vain "$(rounds 200)" || fail "a table was not treated as expected"
 	expect "references" "$refs" "$(module_refs dm-log)"
 	now=$(sync_ratio m)
 	echo "# in sync before the tables $before, after them $now"
@@ -659,11 +661,11 @@ ratio_is()
 	[ "$(sync_ratio m)" = "$1" ]
 }
 
-last_of_many_core() { last_of_many "core 2 2 nosync" 100; }
+last_of_many_core() { last_of_many "core 2 2 nosync" "$(rounds 100)"; }
 last_of_many_disk()
 {
 	nullb log 33
-	last_of_many "disk 3 $(dev log) 2 nosync" 5
+	last_of_many "disk 3 $(dev log) 2 nosync" "$(rounds 5)"
 }
 
 # Writes ahead of a first copy that is interrupted: what was written and not copied yet is dirty.

@@ -7,6 +7,13 @@
 
 COUNTERS=/sys/kernel/debug/dm_log
 
+# How often something is done that a report says happened once in so many times: SHARE=n does
+# an n-th of it.
+rounds()	# NUMBER
+{
+	echo $((($1 + ${SHARE:-1} - 1) / ${SHARE:-1}))
+}
+
 # All of them have been tried with the library of this name only, but for those that say what
 # is wrong with the kernel's own.
 ours_only()
