@@ -25,6 +25,7 @@ static inline int dm_io_without_unsup(struct dm_io_request *req, unsigned int nr
 {
 	return dm_io(req, nr, where, error_bits, ioprio);
 }
+
 #define dm_io dm_io_without_unsup
 
 /* The definition of the callback in bdev.c: under that name, one with no such bits calls it. */

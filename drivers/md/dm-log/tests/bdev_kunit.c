@@ -252,7 +252,7 @@ static void bdev_is_durable(struct kunit *test)
 		blk_opf_t write;
 		bool flush;
 	} cases[] = {
-		{ 0, 0, false },
+		{ .features = 0 },
 		{ BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA, REQ_FUA, false },
 		{ BLK_FEAT_WRITE_CACHE, 0, true },
 	};
@@ -265,7 +265,7 @@ static void bdev_is_durable(struct kunit *test)
 
 		test_extents(test, extents);
 		KUNIT_EXPECT_EQ(test, dev->ops->write(dev, extents, 3, false), 0);
-		KUNIT_EXPECT_EQ(test, td->nr, cases[i].flush ? 4 : 3);
+		KUNIT_EXPECT_EQ(test, td->nr, 3 + cases[i].flush);
 		for (j = 0; j < 3; j++) {
 			KUNIT_EXPECT_EQ(test, td->seen[j].nr_sectors, 8);
 			KUNIT_EXPECT_EQ(test, td->seen[j].opf & (REQ_FUA | REQ_PREFLUSH),
