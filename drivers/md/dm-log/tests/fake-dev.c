@@ -101,8 +101,8 @@ static int fake_write(struct dm_log_dev *dev, struct dm_log_extent *extents,
 
 		fake->sectors_written += extent->nr_sectors;
 		if (extent->sector + extent->nr_sectors > dev->nr_sectors ||
-		    extent->sector % dev->block_sectors ||
-		    extent->nr_sectors % dev->block_sectors) {
+		    extent->sector & (dev->block_sectors - 1) ||
+		    extent->nr_sectors & (dev->block_sectors - 1)) {
 			extent->error = -EINVAL;
 		} else if (fail) {
 			extent->error = -EIO;

@@ -28,10 +28,12 @@
 #define LV2		"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm"
 #define UUID64		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
+/* With @kept: what the device had, or should have; too much for a small stack. */
 struct record_log {
 	struct dm_log_fake_dev *fake;
 	struct dm_regions regions;
 	struct dm_log_store store;
+	u8 kept[1024];
 };
 
 static void close_log(struct record_log *log)
@@ -234,14 +236,13 @@ static void record_damaged(struct kunit *test)
 	int i;
 
 	for (i = RECORD; i < RECORD_END; i++) {
-		u8 before[1024];
-
 		start_with(test, "mirror-1");
 		log->fake->data[i] ^= 0x55;
-		memcpy(before, log->fake->data, sizeof(before));
+		memcpy(log->kept, log->fake->data, sizeof(log->kept));
 		KUNIT_ASSERT_EQ(test, use_log(test, "mirror-2"), NR_REGIONS);
 		if (i < RECORD + 8)
-			KUNIT_ASSERT_MEMEQ(test, log->fake->data, before, sizeof(before));
+			KUNIT_ASSERT_MEMEQ(test, log->fake->data, log->kept,
+					   sizeof(log->kept));
 		else
 			KUNIT_ASSERT_EQ(test, use_log(test, "mirror-1"), 0);
 	}
@@ -285,21 +286,19 @@ static void record_short_kept(struct kunit *test)
 	int i;
 
 	for (i = RECORD_SHORT_END; i < RECORD_END; i++) {
-		u8 expected[1024];
-
 		put_clean_log(log, 0);
 		log->fake->data[i] = 'x';
-		memcpy(expected, log->fake->data, sizeof(expected));
+		memcpy(log->kept, log->fake->data, sizeof(log->kept));
 		KUNIT_ASSERT_EQ(test, use_log(test, "mirror-1"), NR_REGIONS);
-		memcpy(expected + RECORD, "DLOGRege\x10\x27\0\0\0\0\0\0\0\x04\0\0\0\0\0\0", 24);
-		KUNIT_ASSERT_MEMEQ(test, log->fake->data, expected, sizeof(expected));
+		memcpy(log->kept + RECORD, "DLOGRege\x10\x27\0\0\0\0\0\0\0\x04\0\0\0\0\0\0", 24);
+		KUNIT_ASSERT_MEMEQ(test, log->fake->data, log->kept, sizeof(log->kept));
 
 		KUNIT_ASSERT_EQ(test, use_log(test, "mirror-2"), NR_REGIONS);
-		KUNIT_ASSERT_MEMEQ(test, log->fake->data, expected, sizeof(expected));
+		KUNIT_ASSERT_MEMEQ(test, log->fake->data, log->kept, sizeof(log->kept));
 		open_log(test, "mirror-2", 4096);
 		KUNIT_ASSERT_EQ(test, resume_log(test, DM_LOG_LOAD), 0);
-		expected[RECORD + 17] = 0x10;
-		KUNIT_ASSERT_MEMEQ(test, log->fake->data, expected, sizeof(expected));
+		log->kept[RECORD + 17] = 0x10;
+		KUNIT_ASSERT_MEMEQ(test, log->fake->data, log->kept, sizeof(log->kept));
 	}
 }
 
@@ -307,22 +306,21 @@ static void record_short_kept(struct kunit *test)
 static void record_no_room(struct kunit *test)
 {
 	struct record_log *log = test->priv;
-	u8 expected[1024];
 	int i;
 
 	for (i = RECORD; i < RECORD_SHORT_END; i++) {
 		put_clean_log(log, i % 2 ? 0 : 0xff);
 		log->fake->data[i] = 'x';
-		memcpy(expected, log->fake->data, sizeof(expected));
+		memcpy(log->kept, log->fake->data, sizeof(log->kept));
 		KUNIT_ASSERT_EQ(test, use_log(test, "mirror-1"), NR_REGIONS);
 		KUNIT_ASSERT_EQ(test, use_log(test, "mirror-2"), NR_REGIONS);
-		KUNIT_ASSERT_MEMEQ(test, log->fake->data, expected, sizeof(expected));
+		KUNIT_ASSERT_MEMEQ(test, log->fake->data, log->kept, sizeof(log->kept));
 	}
 
 	put_clean_log(log, 'x');
-	memcpy(expected, log->fake->data, sizeof(expected));
+	memcpy(log->kept, log->fake->data, sizeof(log->kept));
 	KUNIT_EXPECT_EQ(test, use_log(test, "mirror-1"), NR_REGIONS);
-	KUNIT_EXPECT_MEMEQ(test, log->fake->data, expected, sizeof(expected));
+	KUNIT_EXPECT_MEMEQ(test, log->fake->data, log->kept, sizeof(log->kept));
 }
 
 /* "sync" and "nosync" begin a new log, whoever had it before. */

@@ -420,9 +420,9 @@ static void end(struct ulog_fuzz *uf, ktime_t start)
 
 	kunit_info(test, "%llu messages in %lld ms: %llu taken for an answer, %llu of these in error\n",
 		   uf->sent, ktime_ms_delta(ktime_get(), start), uf->taken, uf->denied);
-	KUNIT_EXPECT_GT(test, uf->taken, uf->sent / 20);
-	KUNIT_EXPECT_GT(test, uf->taken - uf->denied, uf->taken / 20);
-	KUNIT_EXPECT_GT(test, uf->denied, uf->taken / 20);
+	KUNIT_EXPECT_GT(test, uf->taken * 20, uf->sent);
+	KUNIT_EXPECT_GT(test, (uf->taken - uf->denied) * 20, uf->taken);
+	KUNIT_EXPECT_GT(test, uf->denied * 20, uf->taken);
 }
 
 static void fuzz_transport(struct kunit *test)
