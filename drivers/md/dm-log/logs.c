@@ -105,7 +105,7 @@ dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device,
 	list_for_each_entry(other, &logs, list)
 		if (other != common && other->device == device &&
 		    (other->holds ||
-		     (absence && time_before(jiffies, other->left + absence))))
+		     (absence && time_before64(get_jiffies_64(), other->left + absence))))
 			user = other->stats.dev;
 	if (!user) {
 		common->device = device;
@@ -125,7 +125,7 @@ void dm_logs_leave_device(struct dm_log_common *common)
 {
 	spin_lock(&logs_lock);
 	if (common->holds)
-		common->left = jiffies;
+		common->left = get_jiffies_64();
 	common->holds = false;
 	spin_unlock(&logs_lock);
 }

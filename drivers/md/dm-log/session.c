@@ -106,8 +106,8 @@ bool us_given_up(struct us_log *us)
 	    time_after_eq(jiffies, READ_ONCE(us->client.hurry_until)))
 		return true;
 	return timeout_s && READ_ONCE(us->waiting) &&
-	       time_after_eq(jiffies, READ_ONCE(us->waiting_since) +
-			     timeout_s * HZ);
+	       time_after_eq64(get_jiffies_64(), READ_ONCE(us->waiting_since) +
+			       timeout_s * HZ);
 }
 
 /**
@@ -121,7 +121,7 @@ void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int err
 {
 	if (READ_ONCE(us->waiting))
 		return;
-	us->waiting_since = since;
+	us->waiting_since = get_jiffies_64() - (jiffies - since);
 	WRITE_ONCE(us->waiting, true);
 	trace_dm_log_failure(us->cache.common.stats.dev, us->client.uuid, error);
 	DMWARN("userspace: log %s: no answer to %s from a daemon (error %d): waiting",

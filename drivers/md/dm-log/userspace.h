@@ -63,7 +63,7 @@ enum us_wait {
  * @want_awake: between resume and postsuspend; written by the ioctl thread
  * @ever_awake: RESUME has been answered once: sync and nosync have been heard
  * @waiting: it was reported that no daemon answers
- * @waiting_since: in jiffies
+ * @waiting_since: in jiffies of 64 bits: a daemon may be away for longer than 32 last
  *
  * @replay: marks have to be given again
  * @nosync_owed: SET_REGION_SYNC 0 has to be sent for all regions that are NOSYNC
@@ -108,7 +108,7 @@ struct us_log {
 	bool want_awake;
 	bool ever_awake;
 	bool waiting;
-	unsigned long waiting_since;
+	u64 waiting_since;
 
 	bool replay;
 	bool nosync_owed;
