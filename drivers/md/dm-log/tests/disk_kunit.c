@@ -410,6 +410,92 @@ static void disk_version_1(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tm->fake->data[4], 2);
 }
 
+/*
+ * A log of 150 regions, of which 1, 63, 64 and 149 are dirty, byte for byte as every
+ * machine writes and reads it, whatever its byte order and the size of its words.
+ */
+#define GOLDEN_REGIONS	150
+
+static const u8 golden_header[168] =
+	"\x72\x52\x69\x4d\x02\0\0\0\x96\0\0\0\0\0\0\0"
+	"DLOGRege\x96\0\0\0\0\0\0\0\0\x04\0\0\x9c\0\0\0golden";
+static const u8 golden_crc[] = { 0x00, 0x18, 0x90, 0xe8 };
+static const u8 golden_bits[24] = {
+	0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+	0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0x1f, 0, 0, 0, 0, 0,
+};
+
+static const u64 golden_dirty[] = { 1, 63, 64, 149 };
+
+static void golden_mirror(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	tm->ti.len = GOLDEN_REGIONS * REGION_SECTORS;
+	tm->uuid = "golden";
+	kunit_activate_static_stub(test, dm_log_mirror_uuid, give_uuid);
+}
+
+static void disk_golden_written(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+	int i;
+
+	golden_mirror(test);
+	memset(tm->fake->data, 0, LOG_SECTORS * 512);
+	create_log(tm, "nosync");
+	KUNIT_ASSERT_EQ(test, resume_log(tm), 0);
+	for (i = 0; i < ARRAY_SIZE(golden_dirty); i++)
+		mark(tm, golden_dirty[i]);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_MEMEQ(test, tm->fake->data, golden_header, sizeof(golden_header));
+	KUNIT_EXPECT_MEMEQ(test, tm->fake->data + sizeof(golden_header), golden_crc,
+			   sizeof(golden_crc));
+	KUNIT_EXPECT_MEMEQ(test, tm->fake->data + 1024, golden_bits, sizeof(golden_bits));
+	for (i = 0; i < ARRAY_SIZE(golden_dirty); i++)
+		clear(tm, golden_dirty[i]);
+}
+
+static void disk_golden_read(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+	u64 region;
+	int i = 0;
+
+	golden_mirror(test);
+	memset(tm->fake->data, 0, LOG_SECTORS * 512);
+	memcpy(tm->fake->data, golden_header, sizeof(golden_header));
+	memcpy(tm->fake->data + sizeof(golden_header), golden_crc, sizeof(golden_crc));
+	memcpy(tm->fake->data + 1024, golden_bits, sizeof(golden_bits));
+	create_log(tm, NULL);
+	KUNIT_ASSERT_EQ(test, resume_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(tm), GOLDEN_REGIONS - ARRAY_SIZE(golden_dirty));
+	for (region = 0; region < GOLDEN_REGIONS; region++) {
+		bool dirty = i < ARRAY_SIZE(golden_dirty) && region == golden_dirty[i];
+
+		KUNIT_EXPECT_EQ(test, in_sync(tm, region), !dirty);
+		i += dirty;
+	}
+}
+
+/* Version 1 has the byte order of the machine that wrote it: no other has it read. */
+static void disk_golden_version_1(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+	bool can = !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN);
+
+	golden_mirror(test);
+	memset(tm->fake->data, 0, LOG_SECTORS * 512);
+	memcpy(tm->fake->data, golden_header, 16);
+	tm->fake->data[4] = 1;
+	memcpy(tm->fake->data + 1024, golden_bits, sizeof(golden_bits));
+	create_log(tm, NULL);
+	KUNIT_EXPECT_EQ(test, resume_log(tm) == 0, can);
+	KUNIT_EXPECT_EQ(test, sync_count(tm),
+			can ? GOLDEN_REGIONS - ARRAY_SIZE(golden_dirty) : 0);
+}
+
 /* B14, A3: LVM prepares a log with nr_regions = 2^64 - 1; both fillings. */
 static void disk_lvm_header(struct kunit *test)
 {
@@ -1606,6 +1692,9 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_new_log),
 	KUNIT_CASE(disk_load),
 	KUNIT_CASE(disk_version_1),
+	KUNIT_CASE(disk_golden_written),
+	KUNIT_CASE(disk_golden_read),
+	KUNIT_CASE(disk_golden_version_1),
 	KUNIT_CASE(disk_lvm_header),
 	KUNIT_CASE(disk_large_count),
 	KUNIT_CASE(disk_grow_and_shrink),
