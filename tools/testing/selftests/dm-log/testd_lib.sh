@@ -148,14 +148,10 @@ held_regions()	# UUID
 		END { for (r in held) print r }' "$trace" | sort -n | xargs
 }
 
-holds()		# UUID REGION...: at least these
+# Once it is, this stays true: a mark may be cleared before a slow machine looks.
+was_marked()	# REGION
 {
-	local held r
-
-	held=$(held_regions "$1")
-	for r in "${@:2}"; do
-		[[ " $held " == *" $r "* ]] || return 1
-	done
+	[[ " $(regions_of MARK_REGION FLUSH) " == *" $1 "* ]]
 }
 
 holds_nothing()	# UUID

@@ -80,9 +80,9 @@ late_clear()
 	dm_load m "$(umirror u testd-disk "$log" $RS)"
 	testd_mistakes "CLEAR_REGION delay=2500 count=1"
 	write_region m 14 &
-	wait_until holds u 14 || fail "region 14 is not marked"
+	wait_until was_marked 14 || fail "region 14 is not marked"
 	write_region m 15 &
-	wait_until holds u 14 15 || fail "region 15 is not marked"
+	wait_until was_marked 15 || fail "region 15 is not marked"
 	dm_suspend m
 	dm_resume m
 	wait_jobs
