@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154 # these
 
 mkdir -p "$out"
-# $SMP_KERNEL: empty, or "distro", "kasan" or "kcsan" for QEMU instead of User-Mode Linux.
+# $SMP_KERNEL: empty, or what scripts/smp-kernel knows for QEMU instead of User-Mode Linux.
 # $UML_KERNEL: empty, or "debug" for the one with all the checkers, which is slow.
 # A test that takes longer than guest_timeout hangs, and its guest with it.
 # shellcheck source=scripts/bounds.sh
