@@ -17,9 +17,10 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
 	@scripts/module "$(or $(KDIR),$$(scripts/kernel headers 6.12))"
 
-modules: deps		## dm-log.ko for Debian's 6.12 and 6.1 kernels
+modules: deps		## dm-log.ko for Debian's kernels: 6.1, 6.12 and the newest
 	@scripts/module "$$(scripts/kernel headers 6.12)"
 	@scripts/module "$$(scripts/kernel headers 6.1)"
+	@scripts/module "$$(scripts/kernel headers newest)"
 
 install: deps		## put dm-log.ko before the stock one (KDIR=..., DESTDIR=...)
 	@scripts/install $(KDIR)
