@@ -4,9 +4,8 @@
  * in include/uapi/linux/dm-log-userspace.h.
  *
  * Every attempt to send a request has a number of its own, which the answer
- * repeats. Who waits for an answer stands in a table, by that number; the entry
- * lives on the stack of the waiting thread, and is in the table only as long as
- * the thread waits. An answer that comes later finds nothing and is dropped.
+ * repeats. A request that was not answered stands in a table, by that number, as long
+ * as a thread waits for the answer. One that comes later finds nothing and is dropped.
  */
 
 #include <linux/atomic.h>
@@ -42,25 +41,21 @@
 static const struct cb_id ulog_cb_id = { CN_IDX_DM, CN_VAL_DM_USERSPACE_LOG };
 
 /**
- * struct ulog_wait - a thread that waits for an answer
- * @node: in ulog_waits
+ * struct ulog_wait - a thread that waits for answers; on its stack
  * @client: the log
- * @call: the request, and where the answer goes
- * @seq: the attempt's number
- * @done: the answer is there; or, if @lost, the daemon is gone
+ * @nr_left: how many are missing; under ulog_lock
+ * @done: none is; or, if @lost, the daemon is gone
  * @lost: see @done
  */
 struct ulog_wait {
-	struct hlist_node node;
 	struct dm_ulog_client *client;
-	struct dm_ulog_call *call;
-	u32 seq;
+	unsigned int nr_left;
 	bool done;
 	bool lost;
 };
 
-/* Waiting threads by @seq, and all clients. */
-static DEFINE_HASHTABLE(ulog_waits, 6);
+/* Requests that were not answered by @seq, and all clients. */
+static DEFINE_HASHTABLE(ulog_calls, 6);
 static LIST_HEAD(ulog_clients);
 static DEFINE_SPINLOCK(ulog_lock);
 
@@ -102,22 +97,21 @@ const char *dm_ulog_type_name(u32 type)
 	return "unknown request";
 }
 
-static struct ulog_wait *find_wait(u32 seq)
+static struct dm_ulog_call *find_call(u32 seq)
 {
-	struct ulog_wait *wait;
+	struct dm_ulog_call *call;
 
 	lockdep_assert_held(&ulog_lock);
 
-	hash_for_each_possible(ulog_waits, wait, node, seq)
-		if (wait->seq == seq)
-			return wait;
+	hash_for_each_possible(ulog_calls, call, node, seq)
+		if (call->seq == seq)
+			return call;
 	return NULL;
 }
 
-/* The thread may go on, and wait's stack frame away, once the lock is dropped. */
-static void complete_wait(struct ulog_wait *wait)
+/* The thread may go on, and its stack frame away, once the lock is dropped. */
+static void end_wait(struct ulog_wait *wait)
 {
-	hash_del(&wait->node);
 	WRITE_ONCE(wait->done, true);
 	wake_up_all(&wait->client->wait);
 }
@@ -130,34 +124,32 @@ static int to_errno(s64 error)
 	return error < -MAX_ERRNO ? -EIO : error;
 }
 
-static bool answer_belongs(const struct ulog_wait *wait,
+static bool answer_belongs(const struct dm_ulog_call *call,
 			   const struct dm_ulog_request *answer)
 {
-	const struct dm_ulog_client *client = wait->client;
+	const struct dm_ulog_client *client = call->wait->client;
 
 	/* cmirrord answers requests of a cluster without a luid. */
 	return (!answer->luid || answer->luid == client->luid) &&
 	       !strncmp(answer->uuid, client->uuid, sizeof(answer->uuid)) &&
-	       DM_ULOG_REQUEST_TYPE(answer->request_type) == wait->call->type;
+	       DM_ULOG_REQUEST_TYPE(answer->request_type) == call->type;
 }
 
 /* A full answer; @len bytes follow the header of the connector. */
-static void take_answer(struct ulog_wait *wait,
+static void take_answer(struct dm_ulog_call *call,
 			const struct dm_ulog_request *answer,
 			const void *payload, size_t len)
 {
-	struct dm_ulog_call *call = wait->call;
-
 	call->error = to_errno(answer->error);
 	call->reply_size = 0;
 	if (answer->data_size > len) {
 		DMERR_LIMIT("userspace: log %s: answer to %s announces %u bytes, has %zu",
-			    wait->client->uuid, dm_ulog_type_name(call->type),
+			    call->wait->client->uuid, dm_ulog_type_name(call->type),
 			    answer->data_size, len);
 		call->error = -EPROTO;
 	} else if (!call->error && answer->data_size > call->capacity) {
 		DMERR_LIMIT("userspace: log %s: answer to %s has %u bytes, expected at most %zu",
-			    wait->client->uuid, dm_ulog_type_name(call->type),
+			    call->wait->client->uuid, dm_ulog_type_name(call->type),
 			    answer->data_size, call->capacity);
 		call->error = -ENOSPC;
 	} else if (!call->error) {
@@ -171,7 +163,7 @@ VISIBLE_IF_DM_LOG_KUNIT void dm_ulog_receive(const struct cn_msg *msg, u32 porti
 {
 	/* In the message it is not aligned for its first member. */
 	struct dm_ulog_request answer;
-	struct ulog_wait *wait;
+	struct dm_ulog_call *call;
 	u32 seq = msg->seq;
 
 	if (msg->len) {
@@ -185,25 +177,26 @@ VISIBLE_IF_DM_LOG_KUNIT void dm_ulog_receive(const struct cn_msg *msg, u32 porti
 	}
 
 	spin_lock(&ulog_lock);
-	wait = find_wait(seq);
+	call = find_call(seq);
 	/* Late or twice: that happens, and is no reason to talk. */
-	if (!wait)
+	if (!call)
 		goto out;
 
 	if (!msg->len) {
-		wait->call->error = msg->ack > MAX_ERRNO ? -EIO : -(int)msg->ack;
-		wait->call->reply_size = 0;
-	} else if (answer_belongs(wait, &answer)) {
-		take_answer(wait, &answer, msg->data + sizeof(answer),
+		call->error = msg->ack > MAX_ERRNO ? -EIO : -(int)msg->ack;
+		call->reply_size = 0;
+	} else if (answer_belongs(call, &answer)) {
+		take_answer(call, &answer, msg->data + sizeof(answer),
 			    msg->len - sizeof(answer));
 	} else {
 		DMERR_LIMIT("userspace: answer ignored: not for %s of log %s, whose number it has",
-			    dm_ulog_type_name(wait->call->type),
-			    wait->client->uuid);
+			    dm_ulog_type_name(call->type), call->wait->client->uuid);
 		goto out;
 	}
-	wait->call->portid = portid;
-	complete_wait(wait);
+	call->portid = portid;
+	hash_del(&call->node);
+	if (!--call->wait->nr_left)
+		end_wait(call->wait);
 out:
 	spin_unlock(&ulog_lock);
 }
@@ -226,19 +219,20 @@ static void ulog_callback(struct cn_msg *msg, struct netlink_skb_parms *nsp)
 VISIBLE_IF_DM_LOG_KUNIT void dm_ulog_released(u32 portid)
 {
 	struct dm_ulog_client *client;
+	struct dm_ulog_call *call;
 	struct hlist_node *next;
-	struct ulog_wait *wait;
 	int bucket;
 
 	spin_lock(&ulog_lock);
 	list_for_each_entry(client, &ulog_clients, list)
 		if (READ_ONCE(client->portid) == portid)
 			client->lost(client);
-	hash_for_each_safe(ulog_waits, bucket, next, wait, node) {
-		if (READ_ONCE(wait->client->portid) != portid)
+	hash_for_each_safe(ulog_calls, bucket, next, call, node) {
+		if (READ_ONCE(call->wait->client->portid) != portid)
 			continue;
-		wait->lost = true;
-		complete_wait(wait);
+		hash_del(&call->node);
+		call->wait->lost = true;
+		end_wait(call->wait);
 	}
 	spin_unlock(&ulog_lock);
 }
@@ -267,13 +261,12 @@ VISIBLE_IF_DM_LOG_KUNIT int dm_ulog_send(struct cn_msg *msg)
 	return cn_netlink_send(msg, 0, CN_IDX_DM, GFP_NOIO);
 }
 
-static int send_request(struct dm_ulog_client *client,
-			const struct dm_ulog_call *call, u32 seq)
+static int send_request(struct dm_ulog_client *client, const struct dm_ulog_call *call)
 {
 	struct dm_ulog_request request = {
 		.luid = client->luid,
 		.version = DM_ULOG_REQUEST_VERSION,
-		.seq = seq,
+		.seq = call->seq,
 		.request_type = call->type,
 		.data_size = call->size,
 	};
@@ -287,7 +280,7 @@ static int send_request(struct dm_ulog_client *client,
 	msg = client->buffer;
 	memset(msg, 0, sizeof(*msg));
 	msg->id = ulog_cb_id;
-	msg->seq = seq;
+	msg->seq = call->seq;
 	msg->len = sizeof(request) + call->size;
 	memcpy(msg->data, &request, sizeof(request));
 	memcpy(msg->data + sizeof(request), call->data, call->size);
@@ -315,7 +308,7 @@ static long time_left(const struct dm_ulog_client *client, unsigned long start,
 	return passed < timeout ? timeout - passed : 0;
 }
 
-static int wait_for_answer(struct ulog_wait *wait)
+static int wait_for_answers(struct ulog_wait *wait, unsigned long timeout, bool killable)
 {
 	struct dm_ulog_client *client = wait->client;
 	unsigned long start = jiffies;
@@ -323,10 +316,10 @@ static int wait_for_answer(struct ulog_wait *wait)
 
 	for (;;) {
 		/* A process that can be killed has its own limits. */
-		bool hurry = !wait->call->killable && READ_ONCE(client->hurry);
-		long left = time_left(client, start, wait->call->timeout, hurry);
+		bool hurry = !killable && READ_ONCE(client->hurry);
+		long left = time_left(client, start, timeout, hurry);
 
-		if (wait->call->killable)
+		if (killable)
 			r = wait_event_killable_timeout(client->wait,
 							READ_ONCE(wait->done), left);
 		else
@@ -343,69 +336,99 @@ static int wait_for_answer(struct ulog_wait *wait)
 	}
 }
 
+static int check_sizes(const struct dm_ulog_client *client,
+		       const struct dm_ulog_call *calls, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (calls[i].size <= DM_ULOG_MAX_PAYLOAD)
+			continue;
+		DMERR("userspace: payload of %zu bytes for %s of log %s: expected at most %u",
+		      calls[i].size, dm_ulog_type_name(calls[i].type), client->uuid,
+		      DM_ULOG_MAX_PAYLOAD);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* In the order of the calls; what stands behind one that cannot be sent is not sent. */
+static int send_requests(struct ulog_wait *wait, struct dm_ulog_call *calls,
+			 unsigned int nr)
+{
+	struct dm_ulog_client *client = wait->client;
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < nr && !r; i++) {
+		struct dm_ulog_call *call = &calls[i];
+
+		trace_dm_log_request(client->uuid, client->luid, call->seq, call->type,
+				     dm_ulog_type_name(call->type), call->size);
+		spin_lock(&ulog_lock);
+		hash_add(ulog_calls, &call->node, call->seq);
+		spin_unlock(&ulog_lock);
+		r = send_request(client, call);
+	}
+	return r;
+}
+
 /**
- * dm_ulog_call() - ask the daemon once
+ * dm_ulog_calls() - ask the daemon once
  * @client: the log
- * @call: what to ask, and where the answer goes
+ * @calls: what to ask, and where the answers go
+ * @nr: how many: they are sent in this order, without waiting for an answer in between
  *
  * Several threads may ask for one log at a time, and are answered in any order.
  *
  * Context: process context, may sleep; allocates only memory that does not wait
  * for I/O.
- * Return: 0 if an answer has come, which may be an error: see @call. Otherwise
+ * Return: 0 if all answers have come, which may be errors: see @calls. Otherwise
  *	nobody knows whether the daemon did what it was asked:
- *	-EINVAL	the payload is too long (nothing was sent)
+ *	-EINVAL	a payload is too long (nothing was sent)
  *	-ESRCH	nobody listens, or nobody had room for the message
  *	-ENOMEM, -ENOBUFS	no memory to send it
  *	-ETIMEDOUT	no answer in time
  *	-ECONNRESET	the daemon closed its socket instead
  *	-EINTR	a fatal signal
  */
-int dm_ulog_call(struct dm_ulog_client *client, struct dm_ulog_call *call)
+int dm_ulog_calls(struct dm_ulog_client *client, struct dm_ulog_call *calls,
+		  unsigned int nr)
 {
-	struct ulog_wait wait = {
-		.client = client,
-		.call = call,
-		.seq = atomic_inc_return(&ulog_seq),
-	};
+	struct ulog_wait wait = { .client = client, .nr_left = nr };
+	unsigned int i;
 	u64 start = 0;
 	int r;
 
-	if (call->size > DM_ULOG_MAX_PAYLOAD) {
-		DMERR("userspace: payload of %zu bytes for %s of log %s: expected at most %u",
-		      call->size, dm_ulog_type_name(call->type), client->uuid,
-		      DM_ULOG_MAX_PAYLOAD);
-		return -EINVAL;
+	r = check_sizes(client, calls, nr);
+	if (r)
+		return r;
+	for (i = 0; i < nr; i++) {
+		calls[i].error = 0;
+		calls[i].reply_size = 0;
+		calls[i].portid = 0;
+		calls[i].wait = &wait;
+		calls[i].seq = atomic_inc_return(&ulog_seq);
+		INIT_HLIST_NODE(&calls[i].node);
 	}
-
-	call->error = 0;
-	call->reply_size = 0;
-	call->portid = 0;
-
-	trace_dm_log_request(client->uuid, client->luid, wait.seq, call->type,
-			     dm_ulog_type_name(call->type), call->size);
 	if (trace_dm_log_reply_enabled())
 		start = ktime_get_ns();
 
-	spin_lock(&ulog_lock);
-	hash_add(ulog_waits, &wait.node, wait.seq);
-	spin_unlock(&ulog_lock);
-
-	r = send_request(client, call, wait.seq);
+	r = send_requests(&wait, calls, nr);
 	if (!r)
-		r = wait_for_answer(&wait);
+		r = wait_for_answers(&wait, calls->timeout, calls->killable);
 
 	spin_lock(&ulog_lock);
 	if (wait.done)
 		r = wait.lost ? -ECONNRESET : 0;
-	else
-		hash_del(&wait.node);
+	for (i = 0; i < nr; i++)
+		hash_del(&calls[i].node);
 	spin_unlock(&ulog_lock);
 
-	if (start)
-		trace_dm_log_reply(client->uuid, client->luid, wait.seq, call->type,
-				   dm_ulog_type_name(call->type), call->reply_size,
-				   ktime_get_ns() - start, call->error, r);
+	for (i = 0; start && i < nr; i++)
+		trace_dm_log_reply(client->uuid, client->luid, calls[i].seq, calls[i].type,
+				   dm_ulog_type_name(calls[i].type), calls[i].reply_size,
+				   ktime_get_ns() - start, calls[i].error, r);
 
 	if (!r)
 		WRITE_ONCE(client->silent, false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The transport of the userspace log: one request to a daemon over the connector,
- * one answer. Who is asked again, and when, is not its business.
+ * The transport of the userspace log: some requests to a daemon over the connector,
+ * an answer to each. Who is asked again, and when, is not its business.
  *
  * The protocol is described in include/uapi/linux/dm-log-userspace.h. What comes
  * from outside is not trusted: an answer is taken only from a privileged process,
@@ -20,11 +20,14 @@
 #include <linux/wait.h>
 
 struct netlink_skb_parms;
+struct ulog_wait;
 
 /* What a daemon can be sent at most: its buffers are not larger. */
 #define DM_ULOG_MAX_PAYLOAD	332
 /* Regions in one MARK, CLEAR or FLUSH. */
 #define DM_ULOG_GROUP		32
+/* Requests that are under way together: the daemon's socket has room for more. */
+#define DM_ULOG_WAVE		64
 
 /**
  * struct dm_ulog_client - one log, as the transport knows it
@@ -68,13 +71,17 @@ struct dm_ulog_client {
  * @size: its length in bytes
  * @reply: where the answer's payload goes
  * @capacity: the most it may have, in bytes
- * @timeout: how long to wait, in jiffies
- * @killable: a fatal signal ends the wait
+ * @timeout: how long to wait, in jiffies; the first of several says it for all
+ * @killable: a fatal signal ends the wait; like @timeout
  *
  * @error: result: what the daemon said: 0 or a negative errno. -EPROTO if what it
  *	sent contradicts itself, -ENOSPC if it sent more than @capacity.
  * @reply_size: result: length of the payload in @reply; 0 if @error is not 0
- * @portid: result: who answered
+ * @portid: result: who answered; 0 if nobody did
+ *
+ * @node: the transport's, like what follows: in the table of those not answered
+ * @wait: who waits
+ * @seq: the attempt's number
  */
 struct dm_ulog_call {
 	u32 type;
@@ -88,13 +95,18 @@ struct dm_ulog_call {
 	int error;
 	size_t reply_size;
 	u32 portid;
+
+	struct hlist_node node;
+	struct ulog_wait *wait;
+	u32 seq;
 };
 
 int dm_ulog_client_init(struct dm_ulog_client *client, const char *uuid,
 			void (*lost)(struct dm_ulog_client *client));
 void dm_ulog_client_exit(struct dm_ulog_client *client);
 
-int dm_ulog_call(struct dm_ulog_client *client, struct dm_ulog_call *call);
+int dm_ulog_calls(struct dm_ulog_client *client, struct dm_ulog_call *calls,
+		  unsigned int nr);
 void dm_ulog_hurry(struct dm_ulog_client *client, unsigned long until);
 void dm_ulog_no_hurry(struct dm_ulog_client *client);
 
@@ -108,5 +120,11 @@ int dm_ulog_send(struct cn_msg *msg);
 void dm_ulog_receive(const struct cn_msg *msg, u32 portid);
 void dm_ulog_released(u32 portid);
 #endif
+
+/* One request, see dm_ulog_calls(). */
+static inline int dm_ulog_call(struct dm_ulog_client *client, struct dm_ulog_call *call)
+{
+	return dm_ulog_calls(client, call, 1);
+}
 
 #endif /* DM_LOG_ULOG_H */

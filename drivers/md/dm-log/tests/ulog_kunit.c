@@ -653,6 +653,127 @@ static void ulog_any_order(struct kunit *test)
 }
 
 /*
+ * Several requests at a time
+ */
+
+/**
+ * struct several - requests that are under way together
+ * @nr: how many were sent
+ * @msg: the requests
+ */
+struct several {
+	unsigned int nr;
+	struct {
+		struct cn_msg msg;
+		u8 request[REQUEST_BYTES];
+	} copy[4];
+};
+
+static void collect(struct ulog_test *ut, const struct cn_msg *msg)
+{
+	struct several *several = (void *)ut->row;
+
+	memcpy(&several->copy[several->nr++], msg, sizeof(several->copy[0]));
+	if (several->nr == 3)
+		ut->error = ut->nr_lost ? -ENOBUFS : 0;
+}
+
+/* The last one first, and one of them with an error. */
+static void answer_all_backwards(struct ulog_test *ut, const struct cn_msg *msg)
+{
+	struct several *several = (void *)ut->row;
+
+	collect(ut, msg);
+	if (several->nr < 4)
+		return;
+	send_short(&several->copy[3].msg, 0);
+	send_short(&several->copy[1].msg, EIO);
+	send_short(&several->copy[0].msg, 0);
+	send_short(&several->copy[2].msg, 0);
+}
+
+static void answer_but_one(struct ulog_test *ut, const struct cn_msg *msg)
+{
+	struct several *several = (void *)ut->row;
+
+	collect(ut, msg);
+	if (several->nr != 2)
+		send_short(&several->copy[several->nr - 1].msg, 0);
+}
+
+/* They are sent without waiting, and each gets its own answer, or all are in vain. */
+static void ulog_several(struct kunit *test)
+{
+	struct ulog_test *ut = test->priv;
+	struct several several = { };
+	struct dm_ulog_call calls[4] = {
+		{ .type = DM_ULOG_MARK_REGION, .timeout = LONG },
+		{ .type = DM_ULOG_MARK_REGION },
+		{ .type = DM_ULOG_MARK_REGION },
+		{ .type = DM_ULOG_FLUSH },
+	};
+	int i;
+
+	ut->row = &several;
+	ut->answer = answer_all_backwards;
+	KUNIT_EXPECT_EQ(test, dm_ulog_calls(&ut->client, calls, 4), 0);
+	for (i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, calls[i].error, i == 1 ? -EIO : 0);
+		KUNIT_EXPECT_EQ(test, get_u32(&several.copy[i].msg, 152), calls[i].type);
+	}
+
+	several.nr = 0;
+	calls->timeout = SHORT;
+	ut->answer = answer_but_one;
+	KUNIT_EXPECT_EQ(test, dm_ulog_calls(&ut->client, calls, 4), -ETIMEDOUT);
+	KUNIT_EXPECT_NE(test, calls[0].portid, 0);
+	KUNIT_EXPECT_EQ(test, calls[1].portid, 0);
+	/* That one is too late. */
+	send_short(&several.copy[1].msg, 0);
+	KUNIT_EXPECT_EQ(test, calls[1].portid, 0);
+
+	/* Behind what cannot be sent nothing is. */
+	several.nr = 0;
+	ut->nr_lost = 1;
+	ut->nr_sent = 0;
+	calls->timeout = LONG;
+	ut->answer = collect;
+	KUNIT_EXPECT_EQ(test, dm_ulog_calls(&ut->client, calls, 4), -ENOBUFS);
+	KUNIT_EXPECT_EQ(test, ut->nr_sent, 3);
+	for (i = 0; i < 3; i++)
+		send_short(&several.copy[i].msg, 0);
+	KUNIT_EXPECT_EQ(test, calls[0].portid, 0);
+}
+
+static void answer_one_and_release(struct ulog_test *ut, const struct cn_msg *msg)
+{
+	struct several *several = (void *)ut->row;
+
+	collect(ut, msg);
+	if (several->nr == 2)
+		dm_ulog_released(PORTID);
+	else
+		send_short(msg, 0);
+}
+
+/* The daemon is lost under some of them: nobody waits for the others. */
+static void ulog_several_lost(struct kunit *test)
+{
+	struct ulog_test *ut = test->priv;
+	struct several several = { };
+	struct dm_ulog_call calls[3] = {
+		{ .type = DM_ULOG_MARK_REGION, .timeout = LONG },
+		{ .type = DM_ULOG_MARK_REGION },
+		{ .type = DM_ULOG_FLUSH },
+	};
+
+	ut->row = &several;
+	ut->client.portid = PORTID;
+	ut->answer = answer_one_and_release;
+	KUNIT_EXPECT_EQ(test, dm_ulog_calls(&ut->client, calls, 3), -ECONNRESET);
+}
+
+/*
  * Daemons that die, and callers in a hurry
  */
 
@@ -797,6 +918,8 @@ static struct kunit_case dm_log_ulog_cases[] = {
 	KUNIT_CASE(ulog_duplicate_answer),
 	KUNIT_CASE(ulog_late_answer),
 	KUNIT_CASE(ulog_any_order),
+	KUNIT_CASE(ulog_several),
+	KUNIT_CASE(ulog_several_lost),
 	KUNIT_CASE(ulog_lost_waiting),
 	KUNIT_CASE(ulog_lost_idle),
 	KUNIT_CASE(ulog_exit_twice),
