@@ -374,6 +374,35 @@ static void spoil(struct dm_log_cache *cache, int error)
 	       cache->common.type, cache->name, error);
 }
 
+static void begin_pass(struct dm_log_cache *cache)
+{
+	struct dm_log_common *common = &cache->common;
+
+	dm_log_count(&common->stats.flushes, 1);
+	WRITE_ONCE(common->worker, current);
+	common->let_go = false;
+	common->refusing = false;
+
+	if (dm_regions_nr_idle(&common->regions))
+		schedule_cleaner(cache);
+}
+
+/**
+ * dm_log_cache_flush_later() - the flush operation, when no write waits for it
+ * @cache: the cache
+ * @force: there is something to commit, even if nothing seems to be uncommitted
+ *
+ * Context: the worker.
+ */
+void dm_log_cache_flush_later(struct dm_log_cache *cache, bool force)
+{
+	begin_pass(cache);
+	if (!force && !dm_regions_uncommitted(&cache->common.regions))
+		dm_log_count(&cache->common.stats.free_flushes, 1);
+	else if (!delayed_work_pending(&cache->cleaner))
+		dm_log_cache_tend(cache, AGAIN_MS);
+}
+
 /**
  * dm_log_cache_flush() - the flush operation: make all marks durable
  * @cache: the cache
@@ -393,13 +422,7 @@ int dm_log_cache_flush(struct dm_log_cache *cache, bool force)
 	bool old_marks = rg->by_region;
 	int r = 0;
 
-	dm_log_count(&common->stats.flushes, 1);
-	WRITE_ONCE(common->worker, current);
-	common->let_go = false;
-	common->refusing = false;
-
-	if (dm_regions_nr_idle(rg))
-		schedule_cleaner(cache);
+	begin_pass(cache);
 	if (!force && !dm_regions_uncommitted(rg)) {
 		dm_log_count(&common->stats.free_flushes, 1);
 	} else if (common->marked || old_marks || !cache->read_only) {

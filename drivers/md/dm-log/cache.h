@@ -118,6 +118,7 @@ void dm_log_cache_stop(struct dm_log_cache *cache);
 int dm_log_cache_close(struct dm_log_cache *cache);
 
 int dm_log_cache_flush(struct dm_log_cache *cache, bool force);
+void dm_log_cache_flush_later(struct dm_log_cache *cache, bool force);
 int dm_log_cache_commit(struct dm_log_cache *cache, bool all);
 
 int dm_log_cache_module_init(void);

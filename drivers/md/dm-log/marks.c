@@ -78,17 +78,6 @@ void us_commit_exit(struct us_log *us)
 	kvfree(us->held);
 }
 
-/**
- * us_fill_map() - set or clear all bits of a per-region bitmap
- * @map: the bitmap
- * @nr_regions: its length, for which bitmap_fill() might be too small
- * @value: what they become
- */
-void us_fill_map(unsigned long *map, u64 nr_regions, bool value)
-{
-	memset(map, value ? 0xff : 0, BITS_TO_LONGS(nr_regions) * sizeof(unsigned long));
-}
-
 /* Sixty-four bits of a bitmap. */
 static u64 map_u64(const unsigned long *map, u64 index)
 {
@@ -255,7 +244,7 @@ static int send_nosync(struct us_log *us, enum us_wait wait)
 static int commit_marks(struct us_log *us, enum us_wait wait)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
-	unsigned int rounds = 0;
+	unsigned int owed, rounds = 0;
 	bool replay = false;
 	int r;
 
@@ -265,17 +254,17 @@ static int commit_marks(struct us_log *us, enum us_wait wait)
 			return -EIO;
 		if (READ_ONCE(us->replay)) {
 			WRITE_ONCE(us->replay, false);
-			us_fill_map(us->held, rg->nr_regions, false);
+			/* Longer than bitmap_zero() could count. */
+			memset(us->held, 0, BITS_TO_LONGS(rg->nr_regions) * sizeof(long));
 			dm_regions_pend_unclean(rg);
 			replay = true;
 		}
-		if (READ_ONCE(us->nosync_owed)) {
-			WRITE_ONCE(us->nosync_owed, false);
+		owed = READ_ONCE(us->nosync_owed);
+		if (owed != us->nosync_told) {
 			r = send_nosync(us, wait);
-			if (r) {
-				WRITE_ONCE(us->nosync_owed, true);
+			if (r)
 				return r;
-			}
+			WRITE_ONCE(us->nosync_told, owed);
 		}
 		while (dm_regions_next_pending(rg, 0) < rg->nr_chunks) {
 			r = commit_some(us, replay, wait);
@@ -354,12 +343,9 @@ int us_commit(struct dm_log_cache *cache, bool all)
 {
 	struct us_log *us = cache_to_us_log(cache);
 	struct dm_regions *rg = &cache->common.regions;
-	enum us_wait wait = US_WAIT_WORKER;
+	/* The cleaner can come again, and nobody waits for a suspend's last commit. */
+	enum us_wait wait = all ? US_WAIT_LIMITED : US_WAIT_WORKER;
 	int r;
-
-	/* The last commit of a suspend: nobody waits for a mark any more. */
-	if (!READ_ONCE(cache->common.live))
-		wait = US_WAIT_LIMITED;
 
 	if (READ_ONCE(us->stale)) {
 		if (!dm_regions_nr_dirty(rg) && !dm_regions_nr_nosync(rg)) {
@@ -394,5 +380,5 @@ bool us_has_more(struct dm_log_cache *cache)
 	return dm_regions_uncommitted(&cache->common.regions) ||
 	       dm_regions_has_stale(&cache->common.regions) ||
 	       READ_ONCE(us->nr_owed) || READ_ONCE(us->replay) ||
-	       READ_ONCE(us->nosync_owed) || READ_ONCE(us->stale);
+	       us_owes_nosync(us) || READ_ONCE(us->stale);
 }

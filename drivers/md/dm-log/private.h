@@ -27,7 +27,6 @@ int dm_logs_reboot(struct notifier_block *nb, unsigned long action, void *unused
 int dm_logs_set_param(const char *val, const struct kernel_param *kp);
 
 extern const size_t dm_log_disk_size;
-extern unsigned int dm_log_resend_ms;
 extern unsigned int dm_logs_reboot_wait_ms;
 #else
 #define VISIBLE_IF_DM_LOG_KUNIT static
@@ -40,6 +39,9 @@ extern unsigned int dm_log_daemon_timeout_s;
 
 /* How long to wait for the worker to clear what has completed. Tests are in a hurry. */
 extern unsigned int dm_log_clear_wait_ms;
+
+/* How long to wait for an answer of a daemon. Tests are in more of a hurry. */
+extern unsigned int dm_log_resend_ms;
 
 void dm_log_raise_event(struct dm_target *ti);
 void dm_log_mirror_uuid(struct dm_target *ti, char *uuid);

@@ -5,16 +5,16 @@
  * the stable copy.
  *
  *			NOSYNC	  DIRTY	    IDLE      CLEAN	by
- * mark			-	  -	    DIRTY (1) DIRTY,	worker
+ * mark (1)		-	  -	    DIRTY     DIRTY,	worker
  *							pend
  * clear		(2)	  IDLE,	    -	      -		worker
  *				    recent (3)
  * set_sync 1 (4):
  *   recovered		IDLE,	  -	    recent    IDLE,	worker
  *			  recent (3)		        recent
- *   given up (5)	-	  NOSYNC    NOSYNC    NOSYNC,	worker
+ *   given up (1, 5)	-	  NOSYNC    NOSYNC    NOSYNC,	worker
  *							pend
- * set_sync 0 (6)	-	  NOSYNC    NOSYNC    NOSYNC,	worker
+ * set_sync 0 (1, 6)	-	  NOSYNC    NOSYNC    NOSYNC,	worker
  *							pend
  * legs failed (6)	-	  -	    -	      -		cleaner, suspend
  * clean (7)		-	  -	    CLEAN,    -		cleaner, suspend
@@ -24,7 +24,7 @@
  *							NOSYNC
  * restart (9)		-	  NOSYNC    NOSYNC    -		resume
  *
- * (1) by_region: pend, too	(2) of the region being recovered: it is "recovered" now
+ * (1) by_region: always pend	(2) of the region being recovered: it is "recovered" now
  * (3) not durable: CLEAN	(4) of the region being recovered; of others: nothing
  * (5) legs become FAILED; the search begins once more at its end
  * (6) legs become FAILED
@@ -223,11 +223,10 @@ void dm_regions_mark(struct dm_regions *rg, u64 region)
 
 	raw_spin_lock(&rg->lock);
 	old = dm_regions_state(rg, region);
-	if (old == DM_REGION_CLEAN || old == DM_REGION_IDLE) {
-		if (old == DM_REGION_CLEAN || rg->by_region)
-			dm_regions_pend_locked(rg, region / DM_REGIONS_PER_CHUNK);
+	if (old == DM_REGION_CLEAN || rg->by_region)
+		dm_regions_pend_locked(rg, region / DM_REGIONS_PER_CHUNK);
+	if (old == DM_REGION_CLEAN || old == DM_REGION_IDLE)
 		set_state(rg, region, old, DM_REGION_DIRTY);
-	}
 	raw_spin_unlock(&rg->lock);
 }
 
@@ -259,7 +258,7 @@ static void lose_sync(struct dm_regions *rg, unsigned long region)
 	enum dm_region_state old = dm_regions_state(rg, region);
 
 	WRITE_ONCE(rg->legs, DM_LEGS_FAILED);
-	if (old == DM_REGION_CLEAN)
+	if (old == DM_REGION_CLEAN || rg->by_region)
 		dm_regions_pend_locked(rg, region / DM_REGIONS_PER_CHUNK);
 	set_state(rg, region, old, DM_REGION_NOSYNC);
 }
@@ -311,27 +310,6 @@ bool dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync)
 	rg->given_up = true;
 	rg->again = true;
 	return false;
-}
-
-/**
- * dm_regions_recovered() - a region has been recovered that the map did not choose
- * @rg: a durable map
- * @region: its number; ignored with a warning if out of range
- *
- * For a stable copy that keeps its own account of what is in sync. The region
- * becomes idle: after the next flush of the legs it may be called clean. Nothing
- * has to be committed for that.
- *
- * Context: the worker; does not sleep.
- */
-void dm_regions_recovered(struct dm_regions *rg, u64 region)
-{
-	if (!region_exists(rg, region))
-		return;
-
-	raw_spin_lock(&rg->lock);
-	gain_sync(rg, region);
-	raw_spin_unlock(&rg->lock);
 }
 
 /* A region that is out of sync and may be offered for recovery */
@@ -405,7 +383,8 @@ u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from)
 /**
  * dm_regions_offer() - a region is going to be recovered
  * @rg: the map
- * @region: its number, which may come from who keeps the stable copy
+ * @region: its number, which may come from who keeps the stable copy; or
+ *	%DM_REGIONS_NONE: the one that was, is not
  *
  * Context: the worker; does not sleep.
  */

@@ -26,7 +26,7 @@
  *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
  *			_may_clean(), _uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
- *			_next_resync(), _recovered(), _awaits_recovery()
+ *			_offer(), _next_resync(), _awaits_recovery()
  * one thread at a time	everything else; beside the worker
  */
 
@@ -89,9 +89,9 @@ enum dm_regions_legs {
  * @nr_chunks: number of chunks, the last one perhaps partly used
  * @durable: there is a stable copy: track pending chunks and idle regions
  * @by_region: the stable copy is told of regions, not of chunks, and its user
- *	knows of which: marking an idle region makes its chunk pending, too, and
- *	the user finds out whether there is anything to tell. Set right after
- *	dm_regions_init().
+ *	knows of which: marking a region that is not clean makes its chunk pending, too,
+ *	as does a failure, and the user finds out whether there is anything to tell. Set
+ *	right after dm_regions_init().
  *
  * @lock: protects all from here to @recent. Interrupts stay on: nobody takes it there.
  * @marked: a bit for each region: it is DIRTY or IDLE; read by anyone without the lock
@@ -165,7 +165,6 @@ void dm_regions_clear(struct dm_regions *rg, u64 region);
 bool dm_regions_set_sync(struct dm_regions *rg, u64 region, bool in_sync);
 void dm_regions_offer(struct dm_regions *rg, u64 region);
 bool dm_regions_next_resync(struct dm_regions *rg, u64 *region);
-void dm_regions_recovered(struct dm_regions *rg, u64 region);
 u64 dm_regions_next_nosync(struct dm_regions *rg, u64 from);
 bool dm_regions_awaits_recovery(struct dm_regions *rg, u64 region);
 void dm_regions_legs_failed(struct dm_regions *rg);

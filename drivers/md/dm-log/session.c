@@ -43,23 +43,29 @@
  * A request that was not answered for so long is sent again (protocol); what can
  * be put off is put off. Only tests are in more of a hurry.
  */
-VISIBLE_IF_DM_LOG_KUNIT unsigned int dm_log_resend_ms = 15 * MSEC_PER_SEC;
+unsigned int dm_log_resend_ms = 15 * MSEC_PER_SEC;
 
 /**
- * struct us_try - a request while it is being tried
- * @call: the request
- * @exact: the payload of the answer must have exactly @call.capacity bytes
+ * struct us_try - requests while they are being tried, all together
+ * @calls: the requests
+ * @nr: how many
+ * @exact: the payload of an answer must have exactly @calls.capacity bytes
  * @wait: who waits
+ * @generation: the only daemon that they are for; 0: any
  * @start: since when, in jiffies
+ * @limit_ms: how long %US_WAIT_LIMITED waits: not long if nobody answers anyway
  * @backoff_ms: how long to wait before the next attempt
  * @probed: an error was answered, and the daemon said that it knows the log
- * @switched: the answer came from another socket than the one before
+ * @switched: the answers came from another socket than the ones before
  */
 struct us_try {
-	struct dm_ulog_call call;
+	struct dm_ulog_call *calls;
+	unsigned int nr;
 	bool exact;
 	enum us_wait wait;
+	int generation;
 	unsigned long start;
+	unsigned int limit_ms;
 	unsigned int backoff_ms;
 	bool probed;
 	bool switched;
@@ -72,6 +78,8 @@ struct us_try {
 void us_session_init(struct us_log *us)
 {
 	mutex_init(&us->session_lock);
+	/* 0 is none. */
+	atomic_set(&us->generation, 1);
 }
 
 /**
@@ -144,43 +152,44 @@ static unsigned long wait_limit_ms(struct us_log *us, enum us_wait wait)
 	if (READ_ONCE(us->lost))
 		return SILENT_MS;
 
-	switch (wait) {
-	case US_WAIT_WORKER:
-		return us_given_up(us) ? SILENT_MS : dm_log_resend_ms;
-	case US_WAIT_LIMITED:
-		return us_given_up(us) ? SILENT_MS : dm_log_resend_ms;
-	case US_WAIT_IOCTL:
-		break;
-	}
-	return READ_ONCE(us->client.silent) ? SILENT_MS : dm_log_resend_ms;
+	if (us_given_up(us) || (wait != US_WAIT_WORKER && READ_ONCE(us->client.silent)))
+		return min_t(unsigned int, SILENT_MS, dm_log_resend_ms);
+	return dm_log_resend_ms;
 }
 
-/* One message, one answer; the answer's errors are in @try->call. */
+static void check_answer(struct us_log *us, const struct us_try *try,
+			 struct dm_ulog_call *call)
+{
+	if (call->error || !try->exact || call->reply_size == call->capacity)
+		return;
+	DMERR_LIMIT("userspace: log %s: answer to %s has %zu bytes, expected %zu",
+		    us->client.uuid, dm_ulog_type_name(call->type), call->reply_size,
+		    call->capacity);
+	call->error = -EPROTO;
+}
+
+/* An answer to each message; the answers' errors are in @try->calls. */
 static int ask_once(struct us_log *us, struct us_try *try)
 {
-	struct dm_ulog_call *call = &try->call;
 	unsigned int timeout_s = READ_ONCE(dm_log_daemon_timeout_s);
 	unsigned long ms = wait_limit_ms(us, try->wait);
+	struct dm_log_stats *stats = &us->cache.common.stats;
+	unsigned int i;
 	int r;
 
 	if (timeout_s && try->wait != US_WAIT_IOCTL)
 		ms = min_t(unsigned long, ms, timeout_s * MSEC_PER_SEC);
-	call->timeout = msecs_to_jiffies(ms);
-	call->killable = try->wait == US_WAIT_IOCTL;
-	atomic64_inc(&us->cache.common.stats.requests);
-	r = dm_ulog_call(&us->client, call);
-	if (r) {
-		atomic64_inc(&us->cache.common.stats.unanswered);
-		return r;
+	try->calls->timeout = msecs_to_jiffies(ms);
+	try->calls->killable = try->wait == US_WAIT_IOCTL;
+	atomic64_add(try->nr, &stats->requests);
+	r = dm_ulog_calls(&us->client, try->calls, try->nr);
+	for (i = 0; i < try->nr; i++) {
+		if (!try->calls[i].portid)
+			atomic64_inc(&stats->unanswered);
+		else if (!r)
+			check_answer(us, try, &try->calls[i]);
 	}
-
-	if (!call->error && try->exact && call->reply_size != call->capacity) {
-		DMERR_LIMIT("userspace: log %s: answer to %s has %zu bytes, expected %zu",
-			    us->client.uuid, dm_ulog_type_name(call->type),
-			    call->reply_size, call->capacity);
-		call->error = -EPROTO;
-	}
-	return 0;
+	return r;
 }
 
 /*
@@ -208,14 +217,16 @@ static int answered_error(int error)
 static int ask(struct us_log *us, u32 type, const void *data, size_t size,
 	       void *reply, size_t capacity, enum us_wait wait, u32 *portid)
 {
+	struct dm_ulog_call call = {
+		.type = type,
+		.data = data,
+		.size = size,
+		.reply = reply,
+		.capacity = capacity,
+	};
 	struct us_try try = {
-		.call = {
-			.type = type,
-			.data = data,
-			.size = size,
-			.reply = reply,
-			.capacity = capacity,
-		},
+		.calls = &call,
+		.nr = 1,
 		.exact = type != DM_ULOG_CTR,
 		.wait = wait,
 	};
@@ -223,8 +234,8 @@ static int ask(struct us_log *us, u32 type, const void *data, size_t size,
 
 	if (r)
 		return r;
-	*portid = try.call.portid;
-	return answered_error(try.call.error);
+	*portid = call.portid;
+	return answered_error(call.error);
 }
 
 /* Nothing was learned about the daemon. */
@@ -287,7 +298,7 @@ static int introduce(struct us_log *us, enum us_wait wait, u32 *portid)
 	int r;
 
 	us->introduced = true;
-	us->awake = false;
+	WRITE_ONCE(us->awake, false);
 	r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device, sizeof(device), wait,
 		portid);
 	if (r && !is_transport_error(r)) {
@@ -321,20 +332,14 @@ static int check_known_size(const struct us_log *us, u64 sectors)
  * us_forget_answers() - nothing that the daemon has said of regions holds any more
  * @us: the log
  *
- * Also not what is on its way. The answers of this pass of the worker are not
- * meant: they are needed as they were.
+ * Also not what is on its way. The answers of this pass of the worker, about reads, are
+ * not meant.
  *
  * Context: any thread.
  */
 void us_forget_answers(struct us_log *us)
 {
 	atomic_inc(&us->generation);
-	/* Pairs with the barrier in is_outdated(). */
-	smp_mb__after_atomic();
-	WRITE_ONCE(us->hint, 0);
-	WRITE_ONCE(us->counted, false);
-	if (us->in_sync_map)
-		us_fill_map(us->in_sync_map, us->cache.common.args.nr_regions, false);
 }
 
 /* It has our marks from its disk, or not at all: give them again. */
@@ -381,7 +386,7 @@ static int reconnect_locked(struct us_log *us, enum us_wait wait)
 		r = ask(us, DM_ULOG_RESUME, NULL, 0, NULL, 0, wait, &portid);
 		if (r)
 			return r;
-		us->awake = true;
+		WRITE_ONCE(us->awake, true);
 		WRITE_ONCE(us->ever_awake, true);
 	}
 
@@ -447,18 +452,25 @@ int us_reconnect(struct us_log *us, enum us_wait wait)
 	return r;
 }
 
+/* Does this node copy a region? By the worker. */
+static bool is_recovering(const struct us_log *us)
+{
+	return us->cache.common.regions.recovering != DM_REGIONS_NONE;
+}
+
 static bool out_of_time(struct us_log *us, const struct us_try *try, int error)
 {
 	unsigned long waited = jiffies - try->start;
 
 	switch (try->wait) {
 	case US_WAIT_WORKER:
-		return us_given_up(us);
+		return us_given_up(us) || (is_recovering(us) &&
+		       waited >= 2 * msecs_to_jiffies(dm_log_resend_ms));
 	case US_WAIT_LIMITED:
 		/* Without I/O there is nobody for whom waiting is worth it. */
-		return us_given_up(us) || READ_ONCE(us->client.hurry) ||
+		return error == -ETIMEDOUT || us_given_up(us) || READ_ONCE(us->client.hurry) ||
 		       !READ_ONCE(us->want_awake) ||
-		       waited >= msecs_to_jiffies(dm_log_resend_ms);
+		       waited >= msecs_to_jiffies(try->limit_ms);
 	case US_WAIT_IOCTL:
 		break;
 	}
@@ -478,32 +490,44 @@ static void back_off(struct us_log *us, struct us_try *try)
 }
 
 /*
- * The daemon has answered with an error. Does it know the log at all?
- * Return: true if the request is to be made again.
+ * Has the daemon answered with an error? Does it know the log at all?
+ * Return: -EAGAIN or -EBUSY if the requests are to be made again, at once or soon.
  */
-static bool ask_again_after_error(struct us_log *us, struct us_try *try)
+static int check_errors(struct us_log *us, struct us_try *try)
 {
-	if (try->call.error == -EAGAIN)
-		return true;
-	if (try->probed)
-		return false;
+	bool errs = false;
+	unsigned int i;
+
+	for (i = 0; i < try->nr; i++) {
+		if (try->calls[i].error == -EAGAIN)
+			return -EBUSY;
+		errs |= try->calls[i].error != 0;
+	}
+	if (!errs || try->probed)
+		return 0;
 	try->probed = true;
 	WRITE_ONCE(us->stale, true);
-	return true;
+	return -EAGAIN;
 }
 
 /*
  * An answer from another process than before: nothing is known of what that one
  * knows. If it is the same again after a reconnect, it is a second socket of the
- * same daemon.
- * Return: true if the answer may be used.
+ * same daemon. Several answers are worth something if they come from one.
+ * Return: true if the answers may be used.
  */
 static bool accept_sender(struct us_log *us, struct us_try *try)
 {
-	if (READ_ONCE(us->client.portid) == try->call.portid)
+	u32 portid = try->calls->portid;
+	bool one = true;
+	unsigned int i;
+
+	for (i = 1; i < try->nr; i++)
+		one &= try->calls[i].portid == portid;
+	if (one && READ_ONCE(us->client.portid) == portid)
 		return true;
-	if (try->switched) {
-		WRITE_ONCE(us->client.portid, try->call.portid);
+	if (one && try->switched) {
+		WRITE_ONCE(us->client.portid, portid);
 		return true;
 	}
 	try->switched = true;
@@ -511,7 +535,7 @@ static bool accept_sender(struct us_log *us, struct us_try *try)
 	return false;
 }
 
-/* One round. Return: 0 with an answer in @try->call, -EAGAIN for another round. */
+/* One round. Return: 0 with answers in @try->calls, -EAGAIN for another round. */
 static int try_once(struct us_log *us, struct us_try *try)
 {
 	int r;
@@ -522,14 +546,14 @@ static int try_once(struct us_log *us, struct us_try *try)
 		if (r)
 			return r;
 	}
+	if (try->generation && try->generation != atomic_read(&us->generation))
+		return -ESTALE;
 	r = ask_once(us, try);
 	if (r)
 		return r;
 	if (!accept_sender(us, try))
 		return -EAGAIN;
-	if (try->call.error && ask_again_after_error(us, try))
-		return try->call.error == -EAGAIN ? -EBUSY : -EAGAIN;
-	return 0;
+	return check_errors(us, try);
 }
 
 static int try_until_answered(struct us_log *us, struct us_try *try)
@@ -537,27 +561,61 @@ static int try_until_answered(struct us_log *us, struct us_try *try)
 	int r;
 
 	try->start = jiffies;
+	try->limit_ms = dm_log_resend_ms;
+	if (READ_ONCE(us->waiting))
+		try->limit_ms = min_t(unsigned int, SILENT_MS, dm_log_resend_ms);
 	for (;;) {
 		r = try_once(us, try);
 		if (!r) {
 			report_answer(us);
-			return try->call.error;
+			return 0;
 		}
 		if (r == -EAGAIN)
 			continue;
+		if (r == -ESTALE)
+			return r;
 		if (r == -EINTR ||
-		    (try->call.killable && fatal_signal_pending(current)))
+		    (try->wait == US_WAIT_IOCTL && fatal_signal_pending(current)))
 			return -EINTR;
 		if (out_of_time(us, try, r)) {
-			us_report_waiting(us, try->call.type, try->start, r);
+			us_report_waiting(us, try->calls->type, try->start, r);
 			return r;
 		}
 		/* A socket that was full for a moment is no news. */
 		if (r == -ETIMEDOUT ||
 		    time_after(jiffies, try->start + msecs_to_jiffies(OVERRUN_MS)))
-			us_report_waiting(us, try->call.type, try->start, r);
+			us_report_waiting(us, try->calls->type, try->start, r);
 		back_off(us, try);
 	}
+}
+
+/**
+ * us_ask() - ask the daemon several things at once, and see to it that answers come
+ * @us: the log
+ * @calls: what is asked; an answer must have exactly as many bytes as there is room for
+ * @nr: how many, up to %DM_ULOG_WAVE
+ * @wait: who waits
+ * @generation: of the daemon that they are for, not its successor; 0: for any
+ *
+ * All are answered by one daemon that knows the log, or all are asked again.
+ *
+ * Context: process context, may sleep.
+ * Return: 0 if all were answered, with the daemon's errors, or -EPROTO for an answer
+ *	of another length, in @calls; -ESTALE if there is another daemon; or what
+ *	dm_ulog_calls() returns, if no answers came in the time that @wait allows.
+ */
+int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
+	   enum us_wait wait, int generation)
+{
+	struct us_try try = {
+		.calls = calls,
+		.nr = nr,
+		.exact = true,
+		.wait = wait,
+		.generation = generation,
+	};
+
+	return try_until_answered(us, &try);
 }
 
 /**
@@ -571,27 +629,21 @@ static int try_until_answered(struct us_log *us, struct us_try *try)
  * @wait: who waits
  *
  * Context: process context, may sleep.
- * Return: 0, or a negative errno: the daemon's, if it knows the log; -EPROTO if
- *	the answer has another length; or what dm_ulog_call() returns, if no
- *	answer came in the time that @wait allows.
+ * Return: 0, or a negative errno: the daemon's, if it knows the log; or as for us_ask().
  */
 int us_request(struct us_log *us, u32 type, const void *data, size_t size,
 	       void *reply, size_t reply_size, enum us_wait wait)
 {
-	struct us_try try = {
-		.call = {
-			.type = type,
-			.data = data,
-			.size = size,
-			.reply = reply,
-			.capacity = reply_size,
-		},
-		.exact = true,
-		.wait = wait,
+	struct dm_ulog_call call = {
+		.type = type,
+		.data = data,
+		.size = size,
+		.reply = reply,
+		.capacity = reply_size,
 	};
 	int r;
 
-	r = try_until_answered(us, &try);
+	r = us_ask(us, &call, 1, wait, 0) ?: call.error;
 	if (r && reply_size)
 		memset(reply, 0, reply_size);
 	return r;
@@ -608,18 +660,16 @@ int us_request(struct us_log *us, u32 type, const void *data, size_t size,
  */
 int us_request_status(struct us_log *us, char *reply, size_t capacity)
 {
-	struct us_try try = {
-		.call = {
-			.type = DM_ULOG_STATUS_INFO,
-			.reply = reply,
-			.capacity = capacity - 1,
-		},
-		.wait = US_WAIT_IOCTL,
+	struct dm_ulog_call call = {
+		.type = DM_ULOG_STATUS_INFO,
+		.reply = reply,
+		.capacity = capacity - 1,
 	};
+	struct us_try try = { .calls = &call, .nr = 1, .wait = US_WAIT_IOCTL };
 	int r;
 
-	r = try_until_answered(us, &try);
-	reply[r ? 0 : try.call.reply_size] = '\0';
+	r = try_until_answered(us, &try) ?: call.error;
+	reply[r ? 0 : call.reply_size] = '\0';
 	return r;
 }
 
@@ -652,30 +702,28 @@ static void note_ctr(struct us_log *us, int r, int error)
 int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 		   size_t *device_size)
 {
-	struct us_try try = {
-		.call = {
-			.type = DM_ULOG_CTR,
-			.data = us->ctr_args,
-			.size = strlen(us->ctr_args),
-			.reply = device,
-			.capacity = capacity,
-		},
-		.wait = US_WAIT_IOCTL,
+	struct dm_ulog_call call = {
+		.type = DM_ULOG_CTR,
+		.data = us->ctr_args,
+		.size = strlen(us->ctr_args),
+		.reply = device,
+		.capacity = capacity,
 	};
+	struct us_try try = { .calls = &call, .nr = 1, .wait = US_WAIT_IOCTL };
 	unsigned int i;
 	u32 portid;
 	int r;
 
 	for (i = 0; i < CTR_TRIES; i++) {
 		r = ask_once(us, &try);
-		if (!r && try.call.error && i) {
+		if (!r && call.error && i) {
 			/* The one before was carried out, and its answer lost? */
 			r = ask(us, DM_ULOG_DTR, NULL, 0, NULL, 0, try.wait, &portid);
 			if (!is_transport_error(r))
 				r = ask_once(us, &try);
 		}
-		note_ctr(us, r, try.call.error);
-		if (!r && try.call.error != -EAGAIN)
+		note_ctr(us, r, call.error);
+		if (!r && call.error != -EAGAIN)
 			break;
 		if (r == -EINTR || r == -EINVAL)
 			return r;
@@ -685,9 +733,9 @@ int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 	if (r)
 		return r;
 
-	WRITE_ONCE(us->client.portid, try.call.portid);
-	*device_size = try.call.reply_size;
-	return try.call.error;
+	WRITE_ONCE(us->client.portid, call.portid);
+	*device_size = call.reply_size;
+	return call.error;
 }
 
 /**

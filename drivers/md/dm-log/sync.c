@@ -1,8 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The userspace log: what the daemon knows of the state of regions, and what it is
- * told of it. It has the say, because other nodes have a part in that; what may be
- * remembered of its answers, and for how long, is decided here.
+ * The userspace log: what the daemon is asked of regions, and what it is told of their
+ * recovery. It has the say, because other nodes have a part in that. All of this is the
+ * worker's, but for in_sync(., 0).
+ *
+ * A pass of the worker. First come the reads: whether a region is in sync is asked for
+ * all of them together, at the first one. What was answered holds until the next flush,
+ * and for reads only. Then come the writes. The first is_remote_recovering() tells: from
+ * then on until the flush, in_sync is asked about writes, and the answer is 1, without a
+ * question.
+ *
+ * Why a write need not ask. is_remote_recovering() let it go: nobody copies its region. If
+ * that is out of sync all the same, the write goes to all legs, with a mark: the stored
+ * bit stays dirty until the region is recovered, and reads ask, and use the first leg. What
+ * loses data is a 0 that is old: one leg is written, without a mark, and dm-region-hash
+ * keeps to that as long as the table lives.
+ *
+ * Why is_remote_recovering() need not be asked while all regions are in sync: there is
+ * nothing to recover, and it takes a while until there is. So a count of all regions
+ * is believed for a moment. (What remains is a hole of the protocol: a region that is given
+ * to another node to be recovered while a write of ours is in flight, or in this moment.)
  */
 
 #include <linux/bitops.h>
@@ -10,7 +27,7 @@
 #include <linux/hash.h>
 #include <linux/jiffies.h>
 #include <linux/log2.h>
-#include <linux/sched.h>
+#include <linux/slab.h>
 
 #include "private.h"
 #include "trace.h"
@@ -18,12 +35,60 @@
 
 #define DM_MSG_PREFIX "dirty region log"
 
-/* How long an answer "being recovered elsewhere" is believed. */
-#define BUSY_MS			250
-/* How long the worker believes a count of regions that are not all in sync. */
-#define SYNC_COUNT_MS		100
-/* How often a question is repeated that was answered with an error. */
+/* How long a write's "has to wait" is believed. The mirror tries again after 200 ms. */
+#define PARKED_MS		150
+/* How long a count of regions in sync is believed. */
+#define COUNT_MS		100
+/* How often a search is repeated that was answered with nonsense. */
 #define ANSWER_TRIES		3
+
+/**
+ * us_sync_init() - prepare to ask
+ * @us: the log
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int us_sync_init(struct us_log *us)
+{
+	spin_lock_init(&us->reads.lock);
+	us->sync.pass = 1;
+	us->questions = kvzalloc(sizeof(*us->questions), GFP_KERNEL);
+	return us->questions ? 0 : -ENOMEM;
+}
+
+/**
+ * us_sync_exit() - free what us_sync_init() allocated
+ * @us: the log; may be half set up
+ */
+void us_sync_exit(struct us_log *us)
+{
+	kvfree(us->questions);
+}
+
+/**
+ * us_sync_new_pass() - the worker flushes: what it was told held until now
+ * @us: the log
+ *
+ * Return: true if writes are going to be issued that were let go since the last flush.
+ */
+bool us_sync_new_pass(struct us_log *us)
+{
+	struct us_sync *sync = &us->sync;
+	bool let_go = sync->let_go;
+
+	sync->writing = false;
+	sync->let_go = false;
+	sync->unanswered = false;
+	sync->nr_answers = 0;
+	sync->pass++;
+
+	/* What is queued from now on is not in this pass. */
+	spin_lock_irq(&us->reads.lock);
+	us->reads.end = us->reads.head;
+	spin_unlock_irq(&us->reads.lock);
+	return let_go;
+}
 
 static int protocol_error(struct us_log *us, u32 type, u64 value, const char *expected)
 {
@@ -32,26 +97,27 @@ static int protocol_error(struct us_log *us, u32 type, u64 value, const char *ex
 	return -EPROTO;
 }
 
-static int ask_bool(struct us_log *us, u32 type, u64 region, bool *value,
-		    enum us_wait wait)
-{
-	__u64 question = region;
-	__s64 answer;
-	int r;
-
-	r = us_request(us, type, &question, sizeof(question), &answer,
-		       sizeof(answer), wait);
-	if (r)
-		return r;
-	if (answer != 0 && answer != 1)
-		return protocol_error(us, type, answer, "0 or 1");
-	*value = answer;
-	return 0;
-}
-
 static bool region_exists(const struct us_log *us, u64 region)
 {
 	return region < us->cache.common.args.nr_regions;
+}
+
+/* No answer: in this pass there is no more waiting for any, each would take its time. */
+static int ask_daemon(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
+		      int generation)
+{
+	int r;
+
+	if (us->sync.unanswered)
+		return -ETIMEDOUT;
+	r = us_ask(us, calls, nr, US_WAIT_LIMITED, generation);
+	us->sync.unanswered = r && r != -ESTALE;
+	return r;
+}
+
+static int ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr)
+{
+	return ask_daemon(us, calls, nr, 0);
 }
 
 /**
@@ -64,148 +130,186 @@ static bool region_exists(const struct us_log *us, u64 region)
 int us_is_clean(struct dm_dirty_log *log, region_t region)
 {
 	struct us_log *us = to_us_log(log);
-	bool clean;
+	__u64 question = region;
+	__s64 answer;
 
 	if (!region_exists(us, region) ||
-	    ask_bool(us, DM_ULOG_IS_CLEAN, region, &clean, US_WAIT_LIMITED))
+	    us_request(us, DM_ULOG_IS_CLEAN, &question, sizeof(question), &answer,
+		       sizeof(answer), US_WAIT_LIMITED))
 		return 0;
-	return clean;
+	return answer == 1;
 }
 
 /*
- * What is remembered for longer than a pass must come from the daemon that is there.
- * Another thread may have found a new one while this answer was on its way: then
- * us_forget_answers() has been here, or comes after the question whether it has.
+ * Are all in sync
  */
-static bool is_outdated(struct us_log *us, int generation)
+
+static int check_count(struct us_log *us, u64 count)
 {
-	/* Pairs with the barrier in us_forget_answers(). */
-	smp_mb();
-	return atomic_read(&us->generation) != generation;
-}
-
-static void note_hint(struct us_log *us, u64 hint, int generation)
-{
-	WRITE_ONCE(us->hint, hint);
-	if (is_outdated(us, generation))
-		WRITE_ONCE(us->hint, 0);
-}
-
-static void note_sync(struct us_log *us, u64 region, bool in_sync, int generation)
-{
-	struct dm_regions *rg = &us->cache.common.regions;
-
-	if (!in_sync) {
-		/* The hint is older than that. */
-		if (region < us->hint)
-			WRITE_ONCE(us->hint, region);
-		if (us->in_sync_map)
-			clear_bit(region, us->in_sync_map);
-		return;
-	}
-	if (us->in_sync_map) {
-		set_bit(region, us->in_sync_map);
-		if (is_outdated(us, generation))
-			clear_bit(region, us->in_sync_map);
-	}
-	/* A write of ours had failed, and another node has recovered it. */
-	if (dm_regions_state(rg, region) == DM_REGION_NOSYNC)
-		dm_regions_recovered(rg, region);
-}
-
-/* The daemon has counted as many regions in sync as there are; the worker only. */
-static void note_all_in_sync(struct us_log *us, int generation)
-{
-	const struct dm_regions *rg = &us->cache.common.regions;
-
-	/*
-	 * If a region has failed here the daemon has not been told yet. The map is read
-	 * by anyone at any time: it must not say so of that one for a moment, either.
-	 */
-	if (!us->in_sync_map || dm_regions_nr_nosync(rg) ||
-	    is_outdated(us, generation))
-		return;
-
-	us_fill_map(us->in_sync_map, rg->nr_regions, true);
-	if (is_outdated(us, generation))
-		us_fill_map(us->in_sync_map, rg->nr_regions, false);
-}
-
-/*
- * No answer, and the worker must not wait any longer. A read goes to the first
- * leg, as for a region out of sync. A write must not, since no one would know: it
- * is taken for a write to a region in sync, which needs a mark, and the flush that
- * follows fails.
- */
-static int in_sync_unknown(struct us_log *us, u64 region)
-{
-	us->unanswered = true;
-	if (us->write_region != region)
-		return 0;
-	us->cache.common.refused = true;
-	return 1;
-}
-
-/* There may be many I/Os, and giving up takes time: once for all in a pass. */
-static bool need_not_ask(struct us_log *us)
-{
-	return us->unanswered && us_given_up(us);
-}
-
-static int ask_sync_count(struct us_log *us, u64 *count, enum us_wait wait)
-{
-	u64 nr_regions = us->cache.common.args.nr_regions;
-	int generation = atomic_read(&us->generation);
-	__u64 answer;
-	int r;
-
-	r = us_request(us, DM_ULOG_GET_SYNC_COUNT, NULL, 0, &answer, sizeof(answer),
-		       wait);
-	if (r)
-		return r;
-	if (answer > nr_regions)
-		return protocol_error(us, DM_ULOG_GET_SYNC_COUNT, answer,
+	if (count > us->cache.common.args.nr_regions)
+		return protocol_error(us, DM_ULOG_GET_SYNC_COUNT, count,
 				      "not more than the number of regions");
-	if (answer == nr_regions) {
-		note_hint(us, nr_regions, generation);
-		/* Somebody else's answer may be older than what the worker says. */
-		if (wait != US_WAIT_IOCTL)
-			note_all_in_sync(us, generation);
-	}
-	*count = answer;
+	WRITE_ONCE(us->sync.count, count);
 	return 0;
 }
 
-/* insync_cache: are all regions in sync? Then none has to be asked for. */
-static bool all_in_sync(struct us_log *us)
+/* Does the daemon count all regions as in sync? By the worker. */
+static bool count_all(struct us_log *us)
 {
-	u64 count;
+	__u64 count;
+	struct dm_ulog_call call = {
+		.type = DM_ULOG_GET_SYNC_COUNT,
+		.reply = &count,
+		.capacity = sizeof(count),
+	};
 
-	if (!us->in_sync_map || READ_ONCE(us->counted))
-		return false;
-	WRITE_ONCE(us->counted, true);
-	return !ask_sync_count(us, &count, US_WAIT_LIMITED) &&
-	       count == us->cache.common.args.nr_regions;
+	/* Before RESUME the daemon does not know yet what it is going to find. */
+	return READ_ONCE(us->awake) && !ask(us, &call, 1) && !call.error &&
+	       !check_count(us, count) && count == us->cache.common.args.nr_regions;
 }
 
-static bool ask_in_sync(struct us_log *us, u64 region)
+/**
+ * us_owes_nosync() - has a region failed that the daemon takes for in sync?
+ * @us: the log
+ *
+ * Context: any.
+ * Return: true if it has to be told.
+ */
+bool us_owes_nosync(const struct us_log *us)
 {
-	int generation = atomic_read(&us->generation), tries = 0;
-	bool in_sync;
-	int r;
+	return READ_ONCE(us->nosync_owed) != READ_ONCE(us->nosync_told);
+}
 
-	if (need_not_ask(us))
-		return in_sync_unknown(us, region);
-	if (all_in_sync(us) && test_bit(region, us->in_sync_map))
-		return true;
-	/* A daemon that errs may do so once only. */
-	do {
-		r = ask_bool(us, DM_ULOG_IN_SYNC, region, &in_sync, US_WAIT_WORKER);
-	} while (r && ++tries < ANSWER_TRIES && !us_given_up(us));
-	if (r)
-		return in_sync_unknown(us, region);
-	note_sync(us, region, in_sync, generation);
-	return in_sync;
+/* Has the daemon that is there counted all regions? Not those that failed here. */
+static bool are_all_known(struct us_log *us)
+{
+	/* Pairs with the release in reconnect_locked(). */
+	return !smp_load_acquire(&us->stale) &&
+	       READ_ONCE(us->sync.all) == atomic_read(&us->generation);
+}
+
+/* The same, and if it was some time ago, ask again. */
+static bool are_all_in_sync(struct us_log *us)
+{
+	struct us_sync *sync = &us->sync;
+	u64 now = get_jiffies_64();
+	int generation;
+
+	if (time_before64(now, sync->count_until) ||
+	    (us->insync_cache && are_all_known(us)))
+		return are_all_known(us);
+
+	generation = atomic_read(&us->generation);
+	WRITE_ONCE(sync->all, 0);
+	if (count_all(us) && !us_owes_nosync(us))
+		WRITE_ONCE(sync->all, generation);
+	sync->count_until = now + msecs_to_jiffies(COUNT_MS);
+	return are_all_known(us);
+}
+
+/* A region is out of sync. */
+static void forget_all(struct us_sync *sync)
+{
+	WRITE_ONCE(sync->all, 0);
+	sync->search_over = 0;
+}
+
+/*
+ * Reads
+ */
+
+/* A read is about to be queued; in any context. */
+static void note_read(struct us_reads *reads, u64 region)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&reads->lock, flags);
+	/* What finds no room will be asked for by itself. */
+	if (reads->head - reads->tail < US_NR_READS &&
+	    (reads->head == reads->tail ||
+	     reads->region[(reads->head - 1) % US_NR_READS] != region))
+		reads->region[reads->head++ % US_NR_READS] = region;
+	spin_unlock_irqrestore(&reads->lock, flags);
+}
+
+static bool is_asked(const struct us_questions *q, unsigned int nr, u64 region)
+{
+	while (nr--)
+		if (q->region[nr] == region)
+			return true;
+	return false;
+}
+
+/* Those whose turn it is in this pass, as many as go together. */
+static unsigned int take_reads(struct us_reads *reads, struct us_questions *q,
+			       unsigned int nr)
+{
+	spin_lock_irq(&reads->lock);
+	while (nr < DM_ULOG_WAVE && reads->tail != reads->end) {
+		u64 region = reads->region[reads->tail++ % US_NR_READS];
+
+		if (!is_asked(q, nr, region))
+			q->region[nr++] = region;
+	}
+	spin_unlock_irq(&reads->lock);
+	return nr;
+}
+
+static void ask_reads(struct us_log *us, u64 region)
+{
+	const struct dm_regions *rg = &us->cache.common.regions;
+	struct us_questions *q = us->questions;
+	struct us_sync *sync = &us->sync;
+	unsigned int i, nr;
+
+	q->region[0] = region;
+	nr = take_reads(&us->reads, q, 1);
+	for (i = 0; i < nr; i++)
+		q->calls[i] = (struct dm_ulog_call){
+			.type = DM_ULOG_IN_SYNC,
+			.data = &q->region[i],
+			.size = sizeof(q->region[i]),
+			.reply = &q->in_sync[i],
+			.capacity = sizeof(q->in_sync[i]),
+		};
+	if (ask(us, q->calls, nr))
+		return;
+
+	sync->nr_answers = 0;
+	for (i = 0; i < nr; i++) {
+		if (q->calls[i].error)
+			continue;
+		if (q->in_sync[i] != 0 && q->in_sync[i] != 1) {
+			protocol_error(us, DM_ULOG_IN_SYNC, q->in_sync[i], "0 or 1");
+			continue;
+		}
+		sync->answer[sync->nr_answers].region = q->region[i];
+		/* What failed here is read from the first leg until it is copied. */
+		sync->answer[sync->nr_answers++].in_sync =
+			q->in_sync[i] && dm_regions_in_sync(rg, q->region[i]);
+	}
+}
+
+static const struct us_answer *find_answer(const struct us_sync *sync, u64 region)
+{
+	unsigned int i;
+
+	for (i = 0; i < sync->nr_answers; i++)
+		if (sync->answer[i].region == region)
+			return &sync->answer[i];
+	return NULL;
+}
+
+/* Without an answer a read goes to the first leg, as for a region out of sync. */
+static bool may_read_any_leg(struct us_log *us, u64 region)
+{
+	const struct us_answer *answer = find_answer(&us->sync, region);
+
+	if (!answer) {
+		ask_reads(us, region);
+		answer = find_answer(&us->sync, region);
+	}
+	return answer && answer->in_sync;
 }
 
 /**
@@ -214,79 +318,143 @@ static bool ask_in_sync(struct us_log *us, u64 region)
  * @region: any number
  * @can_block: whether the caller may sleep
  *
- * The daemon is asked once for all questions of a pass; see answers.h. With
- * insync_cache not even that, if it has called the region in sync before, or has
- * counted as many regions in sync as there are.
+ * With insync_cache the daemon is not asked if it has counted as many regions in
+ * sync as there are, until another daemon comes or a region fails here.
  *
  * Context: the worker; any if @can_block is 0.
- * Return: 1 or 0; -EWOULDBLOCK if @can_block is 0 and the daemon had to be asked.
+ * Return: 1 or 0; -EWOULDBLOCK if @can_block is 0 and the daemon has to be asked.
  */
 int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block)
 {
 	struct us_log *us = to_us_log(log);
-	struct dm_log_answer *answer;
-	bool in_sync;
+	const struct dm_regions *rg = &us->cache.common.regions;
 
 	if (!region_exists(us, region))
 		return can_block ? 0 : -EWOULDBLOCK;
-	in_sync = us->in_sync_map && !READ_ONCE(us->stale) &&
-		  test_bit(region, us->in_sync_map);
-	if (!can_block)
-		return in_sync ? 1 : -EWOULDBLOCK;
+	if (us->insync_cache && dm_regions_in_sync(rg, region) && are_all_known(us))
+		return 1;
+	if (!can_block) {
+		note_read(&us->reads, region);
+		return -EWOULDBLOCK;
+	}
 
-	answer = dm_log_answers_get(&us->answers, region);
-	if (answer && answer->known & DM_LOG_SYNC_KNOWN)
-		return (answer->known & DM_LOG_IN_SYNC) != 0;
-
-	if (!in_sync)
-		in_sync = ask_in_sync(us, region);
-	if (answer)
-		answer->known |= DM_LOG_SYNC_KNOWN | (in_sync ? DM_LOG_IN_SYNC : 0);
-	return in_sync;
+	if (us->sync.writing)
+		return 1;
+	/* The mirror asks what it has just been told. */
+	if (region == rg->recovering)
+		return 0;
+	if (us->insync_cache && dm_regions_in_sync(rg, region) && are_all_in_sync(us))
+		return 1;
+	return may_read_any_leg(us, region);
 }
 
-static bool is_busy(const struct us_log *us, u64 region)
-{
-	unsigned int i = hash_64(region, ilog2(US_NR_BUSY));
+/*
+ * Writes
+ */
 
-	return us->busy[i].used && us->busy[i].region == region &&
-	       time_before64(get_jiffies_64(), us->busy[i].until);
+struct remote_recovering {
+	__s64 is_recovering;
+	__u64 in_sync_hint;
+};
+
+/*
+ * The hint tells about the search for regions to recover: once it has come to its end,
+ * no region will be given to anybody before a RESUME. So who waited for this one, which
+ * is out of sync, would wait for ever.
+ *
+ * A cmirrord that is being suspended says that nobody recovers anything, whoever does:
+ * the write waits a while for the suspend to end; or, if it is this node's, for the copy
+ * of a region that was given out before.
+ */
+static bool judge(struct us_log *us, const struct remote_recovering *answer, bool in_sync)
+{
+	bool over = answer->in_sync_hint >= us->cache.common.args.nr_regions;
+	unsigned int ms = dm_log_resend_ms;
+	struct us_sync *sync = &us->sync;
+	u64 now = get_jiffies_64();
+
+	if (answer->is_recovering || !over || in_sync) {
+		sync->halted_since = 0;
+		return answer->is_recovering && !over;
+	}
+	if (!READ_ONCE(us->cache.common.live))
+		ms /= 5;
+	if (!sync->halted_since)
+		sync->halted_since = now;
+	return time_before64(now, sync->halted_since + msecs_to_jiffies(ms));
 }
 
-static void note_busy(struct us_log *us, u64 region)
+/* Ask about a write. Return: whether it has to wait, also if there is no answer. */
+static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 {
-	unsigned int i = hash_64(region, ilog2(US_NR_BUSY));
-
-	us->busy[i].region = region;
-	us->busy[i].until = get_jiffies_64() + msecs_to_jiffies(BUSY_MS);
-	us->busy[i].used = true;
-}
-
-static int ask_remote_recovering(struct us_log *us, u64 region, bool *recovering)
-{
-	int generation = atomic_read(&us->generation);
 	u64 nr_regions = us->cache.common.args.nr_regions;
+	struct remote_recovering answer;
 	__u64 question = region;
-	struct {
-		__s64 is_recovering;
-		__u64 in_sync_hint;
-	} answer;
-	int r;
+	__s64 in_sync;
+	struct dm_ulog_call calls[] = {
+		{
+			.type = DM_ULOG_IS_REMOTE_RECOVERING,
+			.data = &question,
+			.size = sizeof(question),
+			.reply = &answer,
+			.capacity = sizeof(answer),
+		},
+		{
+			.type = DM_ULOG_IN_SYNC,
+			.data = &question,
+			.size = sizeof(question),
+			.reply = &in_sync,
+			.capacity = sizeof(in_sync),
+		},
+	};
 
-	r = us_request(us, DM_ULOG_IS_REMOTE_RECOVERING, &question,
-		       sizeof(question), &answer, sizeof(answer), US_WAIT_LIMITED);
-	if (r)
-		return r;
+	if (ask(us, calls, ARRAY_SIZE(calls)) || calls[0].error || calls[1].error)
+		return true;
 	if (answer.is_recovering != 0 && answer.is_recovering != 1)
-		return protocol_error(us, DM_ULOG_IS_REMOTE_RECOVERING,
-				      answer.is_recovering, "0 or 1");
+		return protocol_error(us, calls[0].type, answer.is_recovering, "0 or 1");
 	if (answer.in_sync_hint > nr_regions)
-		return protocol_error(us, DM_ULOG_IS_REMOTE_RECOVERING,
-				      answer.in_sync_hint,
+		return protocol_error(us, calls[0].type, answer.in_sync_hint,
 				      "a hint of not more than the number of regions");
-	note_hint(us, answer.in_sync_hint, generation);
-	*recovering = answer.is_recovering;
-	return 0;
+	if (in_sync != 0 && in_sync != 1)
+		return protocol_error(us, calls[1].type, in_sync, "0 or 1");
+
+	slot->region = region;
+	slot->pass = us->sync.pass;
+	slot->waits = judge(us, &answer, in_sync);
+	slot->until = get_jiffies_64() + msecs_to_jiffies(PARKED_MS);
+
+	/*
+	 * It failed here, and another node has recovered it: dm-region-hash goes on
+	 * writing it on one leg.
+	 */
+	if (!slot->waits && in_sync &&
+	    !dm_regions_in_sync(&us->cache.common.regions, region))
+		WRITE_ONCE(us->nosync_owed, us->nosync_owed + 1);
+	return slot->waits;
+}
+
+static bool has_to_wait(struct us_log *us, u64 region)
+{
+	struct us_sync *sync = &us->sync;
+	struct us_slot *slot = &sync->slot[hash_64(region, ilog2(US_NR_SLOTS))];
+	bool waits;
+
+	if (dm_regions_in_sync(&us->cache.common.regions, region) && are_all_in_sync(us)) {
+		sync->halted_since = 0;
+		return false;
+	}
+	if (slot->region == region && slot->pass == sync->pass && !slot->waits)
+		return false;
+
+	waits = (slot->region == region && slot->waits &&
+		 time_before64(get_jiffies_64(), slot->until)) ||
+		ask_write(us, region, slot);
+	if (!waits || !us_given_up(us))
+		return waits;
+
+	/* A suspend cannot wait. The flush that follows fails for this one. */
+	us->cache.common.refused = true;
+	return false;
 }
 
 /**
@@ -298,83 +466,52 @@ static int ask_remote_recovering(struct us_log *us, u64 region, bool *recovering
  * to wait again after 200 ms. So this is where writes wait for a daemon that is
  * gone: the worker itself goes on, a suspend can come through.
  *
+ * A write to the region that this node recovers is told to go on: dm-region-hash
+ * keeps it until that is done.
+ *
  * Context: the worker.
  * Return: 1 if the write has to wait, otherwise 0.
  */
 int us_is_remote_recovering(struct dm_dirty_log *log, region_t region)
 {
 	struct us_log *us = to_us_log(log);
-	struct dm_log_answer *answer;
-	bool recovering;
-	int r;
 
-	us->write_region = region;
-	if (!region_exists(us, region))
+	us->sync.writing = true;
+	if (!region_exists(us, region) || region == us->cache.common.regions.recovering)
 		return 0;
-
-	/*
-	 * Too many regions for this pass: their writes have to wait for another,
-	 * since what will be said of them must hold for this one.
-	 */
-	answer = dm_log_answers_get(&us->answers, region);
-	if (!answer)
+	if (has_to_wait(us, region))
 		return 1;
-	if (!READ_ONCE(us->stale)) {
-		if (region < us->hint ||
-		    (us->in_sync_map && test_bit(region, us->in_sync_map)))
-			return 0;
-	}
-	if (is_busy(us, region))
-		return 1;
-	if (answer->known & DM_LOG_REMOTE_IDLE)
-		return 0;
-
-	if (need_not_ask(us)) {
-		us->cache.common.refused = true;
-		return 0;
-	}
-	r = ask_remote_recovering(us, region, &recovering);
-	if (r) {
-		if (!us_given_up(us))
-			return 1;
-		us->unanswered = true;
-		us->cache.common.refused = true;
-		return 0;
-	}
-	if (recovering) {
-		note_busy(us, region);
-		return 1;
-	}
-	answer->known |= DM_LOG_REMOTE_IDLE;
+	us->sync.let_go = true;
 	return 0;
 }
+
+/*
+ * Recovery
+ */
 
 /**
  * us_get_sync_count() - the get_sync_count operation
  * @log: the log
  *
- * Context: the worker, or a process, which is always told the daemon's answer.
- * Return: number of regions in sync; 0 without an answer.
+ * With the number of all regions the mirror takes itself for in sync. So that is not
+ * said before the daemon has read its log, nor when it is not there to be asked.
+ *
+ * Context: the worker, or a process.
+ * Return: number of regions in sync, as the daemon says now; or said last, or one
+ *	less.
  */
 region_t us_get_sync_count(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
-	/* The other caller is a process that wants the status. */
-	bool worker = current->flags & PF_WQ_WORKER;
-	u64 count;
+	u64 nr_regions = us->cache.common.args.nr_regions;
+	__u64 count;
 
-	if (worker && time_before64(get_jiffies_64(), us->sync_count_until))
-		return us->sync_count;
-
-	if (ask_sync_count(us, &count, worker ? US_WAIT_LIMITED : US_WAIT_IOCTL))
-		return 0;
-
-	if (worker && count < us->cache.common.args.nr_regions) {
-		us->sync_count = count;
-		us->sync_count_until = get_jiffies_64() +
-				       msecs_to_jiffies(SYNC_COUNT_MS);
-	}
-	return count;
+	if ((READ_ONCE(us->awake) || (READ_ONCE(us->stale) && READ_ONCE(us->want_awake))) &&
+	    !us_request(us, DM_ULOG_GET_SYNC_COUNT, NULL, 0, &count, sizeof(count),
+			US_WAIT_IOCTL) &&
+	    !check_count(us, count))
+		return count;
+	return min_t(u64, READ_ONCE(us->sync.count), nr_regions - 1);
 }
 
 static int ask_resync_work(struct us_log *us, u64 *region)
@@ -383,17 +520,26 @@ static int ask_resync_work(struct us_log *us, u64 *region)
 		__s64 i;
 		__u64 r;
 	} work;
+	struct dm_ulog_call call = {
+		.type = DM_ULOG_GET_RESYNC_WORK,
+		.reply = &work,
+		.capacity = sizeof(work),
+	};
+	unsigned int tries;
 	int r;
 
-	r = us_request(us, DM_ULOG_GET_RESYNC_WORK, NULL, 0, &work, sizeof(work),
-		       US_WAIT_LIMITED);
+	/* After an error an idle mirror would not ask again before it is resumed. */
+	for (tries = 0; tries < ANSWER_TRIES; tries++) {
+		r = ask(us, &call, 1) ?: call.error;
+		if (!r && work.i != 0 && work.i != 1)
+			r = protocol_error(us, call.type, work.i, "0 or 1");
+		if (!r && work.i && !region_exists(us, work.r))
+			r = protocol_error(us, call.type, work.r, "a region of the mirror");
+		if (r != -EPROTO)
+			break;
+	}
 	if (r)
 		return r;
-	if (work.i != 0 && work.i != 1)
-		return protocol_error(us, DM_ULOG_GET_RESYNC_WORK, work.i, "0 or 1");
-	if (work.i && !region_exists(us, work.r))
-		return protocol_error(us, DM_ULOG_GET_RESYNC_WORK, work.r,
-				      "a region of the mirror");
 	*region = work.r;
 	return work.i;
 }
@@ -403,36 +549,59 @@ static int ask_resync_work(struct us_log *us, u64 *region)
  * @log: the log
  * @region: set on success only
  *
+ * Once all regions are in sync it is asked a last time: that ends cmirrord's search on all
+ * nodes, so that nobody is given a region that fails later while others, who take all
+ * for in sync, write to it. A region that fails here begins it anew.
+ *
  * Context: the worker, which is not kept longer than a suspend could bear.
  * Return: 1 with a region, 0, or a negative errno.
  */
 int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 {
 	struct us_log *us = to_us_log(log);
-	struct dm_log_answer *answer;
-	unsigned int tries = 0;
+	struct us_sync *sync = &us->sync;
+	int r, generation = atomic_read(&us->generation);
+	bool all = false;
 	u64 work;
-	int r;
 
-	if (us->hint >= us->cache.common.args.nr_regions)
+	if (sync->search_over == generation)
 		return 0;
 
-	/* After an error an idle mirror would not ask again before it is resumed. */
-	do {
+	for (;;) {
 		r = ask_resync_work(us, &work);
-	} while (r == -EPROTO && ++tries < ANSWER_TRIES);
+		if (r)
+			break;
+		if (all && generation == atomic_read(&us->generation))
+			sync->search_over = generation;
+		if (all || !count_all(us) || us_owes_nosync(us))
+			break;
+		all = true;
+	}
 	if (r <= 0)
 		return r;
 
-	/* The mirror asks next whether it is in sync. */
+	forget_all(sync);
+	sync->handed = atomic_read(&us->generation);
 	dm_regions_offer(&us->cache.common.regions, work);
-	note_sync(us, work, false, 0);
-	answer = dm_log_answers_get(&us->answers, work);
-	if (answer)
-		answer->known = DM_LOG_SYNC_KNOWN;
 	trace_dm_log_resync_work(us->cache.common.stats.dev, work);
 	*region = work;
 	return 1;
+}
+
+/* Another daemon may have given the region to another node to recover. */
+static int tell_sync(struct us_log *us, u64 region, bool in_sync)
+{
+	struct {
+		__u64 region;
+		__s64 in_sync;
+	} news = { .region = region, .in_sync = in_sync };
+	struct dm_ulog_call call = {
+		.type = DM_ULOG_SET_REGION_SYNC,
+		.data = &news,
+		.size = sizeof(news),
+	};
+
+	return ask_daemon(us, &call, 1, in_sync ? us->sync.handed : 0) ?: call.error;
 }
 
 /**
@@ -451,14 +620,8 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 {
 	struct us_log *us = to_us_log(log);
 	struct dm_regions *rg = &us->cache.common.regions;
-	struct dm_log_answer *answer;
-	struct {
-		__u64 region;
-		__s64 in_sync;
-	} news = { .region = region };
 	bool recovered = in_sync && dm_regions_is_recovered(rg, region);
 	bool known = !dm_regions_may_clean(rg);
-	int generation = atomic_read(&us->generation);
 	int r;
 
 	if (!region_exists(us, region)) {
@@ -468,36 +631,29 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 	}
 
 	trace_dm_log_set_region_sync(us->cache.common.stats.dev, region, in_sync);
-	news.in_sync = recovered;
-	answer = dm_log_answers_get(&us->answers, region);
-	if (answer)
-		answer->known = DM_LOG_SYNC_KNOWN | (recovered ? DM_LOG_IN_SYNC : 0);
 	if (!recovered) {
-		note_sync(us, region, false, 0);
+		forget_all(&us->sync);
 		/* Its mark is never cleared: it stays dirty until recovered. */
-		if (dm_regions_state(rg, region) != DM_REGION_CLEAN)
-			dm_regions_set_sync(rg, region, false);
-		dm_regions_legs_failed(rg);
+		dm_regions_set_sync(rg, region, in_sync && region == rg->recovering);
 		if (!known)
 			dm_log_raise_event(us->cache.common.ti);
 	}
 
-	r = us_request(us, DM_ULOG_SET_REGION_SYNC, &news, sizeof(news), NULL, 0,
-		       US_WAIT_LIMITED);
-	if (r && !recovered)
-		/* To be told before anything else. */
-		WRITE_ONCE(us->nosync_owed, true);
+	r = tell_sync(us, region, recovered);
 	if (r) {
 		DMWARN_LIMIT("userspace: log %s: cannot tell that region %llu is %s (error %d)",
 			     us->client.uuid, (u64)region,
 			     recovered ? "recovered, it will be again" : "out of sync", r);
-		return;
-	}
-
-	if (recovered) {
+		if (recovered) {
+			dm_regions_offer(rg, DM_REGIONS_NONE);
+		} else {
+			/* To be told before anything else. */
+			WRITE_ONCE(us->nosync_owed, us->nosync_owed + 1);
+			dm_log_cache_tend(&us->cache, MSEC_PER_SEC);
+		}
+	} else if (recovered) {
 		/* To be cleared after the next flush of the legs. */
 		set_bit(region, us->maybe);
 		dm_regions_set_sync(rg, region, true);
-		note_sync(us, region, true, generation);
 	}
 }

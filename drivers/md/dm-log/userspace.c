@@ -208,7 +208,7 @@ static int get_regions(struct us_log *us, struct dm_target *ti)
 	return 0;
 }
 
-static int alloc_maps(struct us_log *us, bool insync_cache)
+static int alloc_maps(struct us_log *us)
 {
 	u64 nr_regions = us->cache.common.args.nr_regions;
 	int r;
@@ -219,12 +219,7 @@ static int alloc_maps(struct us_log *us, bool insync_cache)
 	if (!r)
 		r = us_commit_init(us);
 	if (!r)
-		r = dm_log_answers_init(&us->answers);
-	if (!r && insync_cache) {
-		us->in_sync_map = dm_regions_alloc_bitmap(nr_regions);
-		if (!us->in_sync_map)
-			r = -ENOMEM;
-	}
+		r = us_sync_init(us);
 	if (r)
 		DMERR("userspace: log %s: no memory for %llu regions (error %d)",
 		      us->client.uuid, nr_regions, r);
@@ -270,8 +265,7 @@ static void free_us_log(struct us_log *us, struct dm_target *ti)
 
 	if (us->dev)
 		dm_put_device(ti, us->dev);
-	kvfree(us->in_sync_map);
-	dm_log_answers_exit(&us->answers);
+	us_sync_exit(us);
 	us_commit_exit(us);
 	dm_log_cache_exit(&us->cache);
 	mutex_destroy(&us->session_lock);
@@ -295,12 +289,12 @@ static int us_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 
 	dm_log_cache_init(&us->cache, "userspace", &us_cache_ops, log, ti);
 	us_session_init(us);
-	us->write_region = US_NO_REGION;
 
 	r = parse_us_args(us, ti, argc, argv, &options);
 	if (r)
 		goto bad;
 	us->integrated = options.integrated;
+	us->insync_cache = options.insync_cache;
 
 	r = dm_ulog_client_init(&us->client, argv[0], us_lost);
 	if (r)
@@ -320,7 +314,7 @@ static int us_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	r = hold_device(us, ti, device, device_size);
 	if (r)
 		goto bad;
-	r = alloc_maps(us, options.insync_cache);
+	r = alloc_maps(us);
 	if (r)
 		goto bad;
 
@@ -368,7 +362,7 @@ static int us_postsuspend(struct dm_dirty_log *log)
 
 	mutex_lock(&us->session_lock);
 	WRITE_ONCE(us->want_awake, false);
-	us->awake = false;
+	WRITE_ONCE(us->awake, false);
 	mutex_unlock(&us->session_lock);
 
 	told = us_tell(us, DM_ULOG_POSTSUSPEND);
@@ -385,7 +379,6 @@ static int us_resume(struct dm_dirty_log *log)
 	mutex_lock(&us->cache.commit_lock);
 
 	dm_regions_restart(&us->cache.common.regions);
-	us->sync_count_until = 0;
 	us_forget_answers(us);
 	/* Whether the daemon has kept marks over the suspend is its secret. */
 	if (us->cache.resumed)
@@ -396,7 +389,7 @@ static int us_resume(struct dm_dirty_log *log)
 		r = us_tell(us, DM_ULOG_RESUME);
 		if (!r) {
 			mutex_lock(&us->session_lock);
-			us->awake = true;
+			WRITE_ONCE(us->awake, true);
 			WRITE_ONCE(us->ever_awake, true);
 			mutex_unlock(&us->session_lock);
 		} else {
@@ -420,17 +413,24 @@ static int us_resume(struct dm_dirty_log *log)
  * Marks
  */
 
+/*
+ * The mirror flushes twice in a pass, and nobody looks at what becomes of the first one,
+ * nor waits for a mark when no write was let go. So only the second one may wait for the
+ * daemon: a mirror that is to be suspended has to get to the end of a recovery first, for
+ * which it needs the worker.
+ */
 static int us_flush(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
+	bool force = READ_ONCE(us->stale) || READ_ONCE(us->replay) || us_owes_nosync(us);
 	int r;
 
-	dm_log_answers_new_pass(&us->answers);
-	us->write_region = US_NO_REGION;
-	us->unanswered = false;
+	if (!us_sync_new_pass(us)) {
+		dm_log_cache_flush_later(&us->cache, force);
+		return 0;
+	}
 
-	r = dm_log_cache_flush(&us->cache, READ_ONCE(us->stale) || READ_ONCE(us->replay) ||
-			       READ_ONCE(us->nosync_owed));
+	r = dm_log_cache_flush(&us->cache, force);
 	/* The mirror may hold writes back now: somebody should look. */
 	if (r && !us->flush_failed)
 		dm_log_raise_event(us->cache.common.ti);

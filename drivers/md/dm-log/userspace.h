@@ -11,23 +11,24 @@
 
 #include <linux/atomic.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 
-#include "answers.h"
 #include "cache.h"
 #include "ulog.h"
 
 struct dm_dev;
 
-/* Not the number of any region. */
-#define US_NO_REGION		U64_MAX
-/* Regions that are asked for "remote recovering", answer 1: see there. */
-#define US_NR_BUSY		64
+/* Writes whose answer is remembered; a power of two. */
+#define US_NR_SLOTS		64
+/* Reads that are queued and not asked for yet; a power of two. */
+#define US_NR_READS		256
 
 /**
  * enum us_wait - who waits for an answer, and so for how long
- * @US_WAIT_WORKER: the worker, for a write or a read that cannot go on without:
- *	until the daemon answers. Ends only if a suspend wants to get through, or
- *	after daemon_timeout_s.
+ * @US_WAIT_WORKER: the worker, for a mark that a write waits for: until the daemon
+ *	answers. Ends only if a suspend wants to get through, or after daemon_timeout_s.
+ *	A suspend waits for a recovery first, and says that it does when that is over: so
+ *	while this node recovers a region it ends, too.
  * @US_WAIT_LIMITED: the worker or the cleaner, for something that can be put off
  * @US_WAIT_IOCTL: a process, which may be killed: not long, and once it is known
  *	that the daemon does not answer, shorter still
@@ -36,6 +37,94 @@ enum us_wait {
 	US_WAIT_WORKER,
 	US_WAIT_LIMITED,
 	US_WAIT_IOCTL,
+};
+
+/**
+ * struct us_slot - what was said of a write
+ * @region: to which
+ * @pass: in which pass
+ * @waits: it has to wait, so it can be asked again in another pass
+ * @until: how long to believe that; in jiffies of 64 bits, which do not come round again
+ */
+struct us_slot {
+	u64 region;
+	u64 pass;
+	u64 until;
+	bool waits;
+};
+
+/**
+ * struct us_answer - what was said of a read
+ * @region: from which
+ * @in_sync: any leg will do
+ */
+struct us_answer {
+	u64 region;
+	bool in_sync;
+};
+
+/**
+ * struct us_sync - what the daemon has said of regions; the worker only
+ * @pass: number of this pass, from 1
+ * @writing: it has come to its writes
+ * @let_go: one of them is going to be issued
+ * @unanswered: somebody gave up waiting in this pass
+ * @nr_answers: length of @answer
+ * @answer: of this pass, about reads
+ * @slot: about writes, hashed by region
+ *
+ * @all: the generation in which the daemon has counted all regions in sync, or 0; read
+ *	by anyone
+ * @count: its last count; written by whoever asks
+ * @count_until: when to ask for another, in jiffies of 64 bits
+ * @search_over: the generation in which it has told that there is nothing to recover,
+ *	though all were in sync before; or 0
+ * @handed: the generation in which it has given a region to recover
+ * @halted_since: it is being suspended, since then; or 0
+ */
+struct us_sync {
+	u64 pass;
+	bool writing;
+	bool let_go;
+	bool unanswered;
+	unsigned int nr_answers;
+	struct us_answer answer[DM_ULOG_WAVE];
+	struct us_slot slot[US_NR_SLOTS];
+
+	int all;
+	unsigned long count;
+	u64 count_until;
+	int search_over;
+	int handed;
+	u64 halted_since;
+};
+
+/**
+ * struct us_reads - regions of reads that were queued
+ * @lock: protects the rest
+ * @head: number of the next one
+ * @tail: of the first that is still here
+ * @end: of the first that is not in this pass
+ * @region: a ring
+ */
+struct us_reads {
+	spinlock_t lock;		/* all of it */
+	unsigned int head;
+	unsigned int tail;
+	unsigned int end;
+	u64 region[US_NR_READS];
+};
+
+/**
+ * struct us_questions - about reads, asked together; the worker only
+ * @calls: the requests
+ * @region: their payload
+ * @in_sync: payload of the answers
+ */
+struct us_questions {
+	struct dm_ulog_call calls[DM_ULOG_WAVE];
+	__u64 region[DM_ULOG_WAVE];
+	__s64 in_sync[DM_ULOG_WAVE];
 };
 
 /**
@@ -50,6 +139,7 @@ enum us_wait {
  * @line: these words, from the uuid on, separated by blanks
  * @ctr_args: payload of CTR
  * @integrated: integrated_flush: FLUSH carries the marks
+ * @insync_cache: what the daemon counts in sync stays so
  *
  * @session_lock: one reconnect at a time; protects @changed, @introduced and
  *	@awake
@@ -66,7 +156,9 @@ enum us_wait {
  * @waiting_since: in jiffies of 64 bits: a daemon may be away for longer than 32 last
  *
  * @replay: marks have to be given again
- * @nosync_owed: SET_REGION_SYNC 0 has to be sent for all regions that are NOSYNC
+ * @nosync_owed: how often SET_REGION_SYNC 0 was owed for all regions that are NOSYNC;
+ *	written by the worker
+ * @nosync_told: up to which of them it was sent; under commit_lock
  * @held: per region: the daemon has confirmed our mark; under commit_lock
  * @maybe: per region: the daemon may count it as marked by us, or as dirty; set
  *	by the worker, cleared under commit_lock
@@ -76,17 +168,10 @@ enum us_wait {
  * @batch: regions on their way to the daemon; under commit_lock
  * @chunks: chunks being committed; under commit_lock
  *
- * @answers: of this pass
- * @busy: regions that another node recovers, and until when to believe it
- * @write_region: the region of the write that the worker is sorting
- * @unanswered: somebody gave up waiting in this pass
- * @flush_failed: the last flush failed
- * @hint: regions below are in sync, says the daemon
- * @sync_count: the daemon's last count of regions in sync, for the worker
- * @sync_count_until: how long to believe it, like @busy in jiffies of 64 bits,
- *	which do not come round again
- * @in_sync_map: insync_cache: regions known to be in sync; or NULL
- * @counted: the worker has asked since then whether all are
+ * @flush_failed: the last flush failed; the worker only
+ * @sync: what the daemon has said
+ * @reads: what it is going to be asked
+ * @questions: room for that
  */
 struct us_log {
 	struct dm_log_cache cache;
@@ -97,6 +182,7 @@ struct us_log {
 	char *line;
 	char *ctr_args;
 	bool integrated;
+	bool insync_cache;
 
 	struct mutex session_lock;	/* reconnecting */
 	atomic_t generation;
@@ -111,7 +197,8 @@ struct us_log {
 	u64 waiting_since;
 
 	bool replay;
-	bool nosync_owed;
+	unsigned int nosync_owed;
+	unsigned int nosync_told;
 	unsigned long *held;
 	unsigned long *maybe;
 	unsigned long *owed;
@@ -120,20 +207,10 @@ struct us_log {
 	u64 *batch;
 	unsigned long *chunks;
 
-	struct dm_log_answers answers;
-	struct {
-		u64 region;
-		u64 until;
-		bool used;
-	} busy[US_NR_BUSY];
-	u64 write_region;
-	bool unanswered;
 	bool flush_failed;
-	u64 hint;
-	u64 sync_count;
-	u64 sync_count_until;
-	unsigned long *in_sync_map;
-	bool counted;
+	struct us_sync sync;
+	struct us_reads reads;
+	struct us_questions *questions;
 };
 
 static inline struct us_log *cache_to_us_log(struct dm_log_cache *cache)
@@ -150,6 +227,8 @@ static inline struct us_log *to_us_log(struct dm_dirty_log *log)
 void us_session_init(struct us_log *us);
 int us_request(struct us_log *us, u32 type, const void *data, size_t size,
 	       void *reply, size_t reply_size, enum us_wait wait);
+int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
+	   enum us_wait wait, int generation);
 int us_request_status(struct us_log *us, char *reply, size_t capacity);
 int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 		   size_t *device_size);
@@ -163,6 +242,10 @@ void us_lost(struct dm_ulog_client *client);
 int us_check_region_size(struct us_log *us, u64 sectors, u64 len);
 
 /* sync.c */
+int us_sync_init(struct us_log *us);
+void us_sync_exit(struct us_log *us);
+bool us_sync_new_pass(struct us_log *us);
+bool us_owes_nosync(const struct us_log *us);
 int us_is_clean(struct dm_dirty_log *log, region_t region);
 int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block);
 int us_is_remote_recovering(struct dm_dirty_log *log, region_t region);
@@ -171,7 +254,6 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region);
 void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync);
 
 /* marks.c */
-void us_fill_map(unsigned long *map, u64 nr_regions, bool value);
 int us_commit_init(struct us_log *us);
 void us_commit_exit(struct us_log *us);
 int us_commit(struct dm_log_cache *cache, bool all);

@@ -48,6 +48,9 @@
  * smaller one where the type demands a number. An answer that belongs to another
  * request than the one with its seq is not heard; luid may be 0 in it.
  *
+ * **Order.** The kernel may send several requests before the first is answered. Carry
+ * them out in the order in which they come; answer in any order.
+ *
  * **Retries.** A request that is not answered for 15 seconds is sent again with
  * another seq; the daemon must be prepared to carry out a request twice. -EAGAIN
  * asks for that at once. If no process listens, CTR, DTR, PRESUSPEND, POSTSUSPEND
@@ -165,10 +168,10 @@
  * Request: __u64, the region.
  * Answer: __s64, 1 yes, 0 no; no other value.
  *
- * Sent by the worker for every read, and for every write to a region that it does
- * not know already: the most frequent request. A region for which 0 is answered is
- * read and written on the first leg only until it is recovered. Do not answer 0
- * for a log that is not known: answer an error.
+ * Sent by the worker for regions that are read, and together with
+ * IS_REMOTE_RECOVERING for those that are written to. A region for which 0 is answered
+ * is read from the first leg only. Do not answer 0 for a log that is not known: answer
+ * an error.
  */
 #define DM_ULOG_IN_SYNC			8
 
@@ -220,7 +223,9 @@
  *	0 and there is nothing to do.
  *
  * Sent by the worker whenever it could recover a region; never between PRESUSPEND
- * and RESUME. On all nodes together a region may be given out once only.
+ * and RESUME. When all regions are in sync it is sent until the answer is 0, and not any
+ * more before the next RESUME, or a failure on this node. On all nodes together a region
+ * may be given out once only.
  */
 #define DM_ULOG_GET_RESYNC_WORK		12
 
@@ -242,8 +247,9 @@
  * Request: empty.
  * Answer: __u64, from 0 to the number of regions. An error counts as 0.
  *
- * Sent for every status line, and by the worker while it has not seen all regions
- * in sync; the first time before RESUME.
+ * Sent after RESUME, for every status line, and by the worker: while it has not seen all
+ * regions in sync, and up to ten times a second while there are writes. As long as all
+ * are, it does not ask for single ones before it writes.
  */
 #define DM_ULOG_GET_SYNC_COUNT		14
 
@@ -273,11 +279,15 @@
  *
  * Request: __u64, the region.
  * Answer: { __s64 is_recovering; __u64 in_sync_hint; }: is_recovering is 1 if a
- *	write to the region has to wait, 0 if not; all regions below in_sync_hint
- *	are in sync and will not be asked for. An error counts as 1.
+ *	write to the region has to wait, 0 if not. in_sync_hint is the number of regions
+ *	if the search for regions to recover has come to its end, so that none will be
+ *	given out before a RESUME; a write does not wait then. Otherwise it is less. An
+ *	error counts as 1.
  *
- * Sent by the worker for writes, before anything else about the region. After an
- * answer of 1 the write is tried again a little later.
+ * Sent by the worker for writes while not all regions are in sync. After an answer of 1
+ * the write is tried again a little later. So is one to a region that is not in sync, for
+ * some seconds, if the answer is 0 and the number of regions: the log is being suspended
+ * by another node.
  */
 #define DM_ULOG_IS_REMOTE_RECOVERING	17
 

@@ -132,11 +132,6 @@ static void e_not_offered(struct dm_regions *rg, u64 region)
 	dm_regions_set_sync(rg, region, true);
 }
 
-static void e_recovered_unasked(struct dm_regions *rg, u64 region)
-{
-	dm_regions_recovered(rg, region);
-}
-
 static void e_legs_failed(struct dm_regions *rg, u64 region)
 {
 	dm_regions_legs_failed(rg);
@@ -219,7 +214,7 @@ static void e_merge_1(struct dm_regions *rg, u64 region)
 static const struct row rows[] = {
 	{ "mark", e_mark, {
 		[DISK] = { N, D, D, D | PEND },
-		[DAEMON] = { N, D, D | PEND, D | PEND },
+		[DAEMON] = { N | PEND, D | PEND, D | PEND, D | PEND },
 		[CORE] = { N, D, NEVER, D } } },
 	{ "clear", e_clear, {
 		[DISK] = { N, I | RECENT, I, C },
@@ -235,16 +230,14 @@ static const struct row rows[] = {
 		[CORE] = { C, D, NEVER, C } } },
 	{ "set_sync 1: given up", e_given_up, {
 		[DISK] = { N | FAILED, N | FAILED, N | FAILED, N | PEND | FAILED },
-		[DAEMON] = { N | FAILED, N | FAILED, N | FAILED, N | PEND | FAILED },
+		[DAEMON] = { N | PEND | FAILED, N | PEND | FAILED, N | PEND | FAILED,
+			     N | PEND | FAILED },
 		[CORE] = { N | FAILED, N | FAILED, NEVER, N | FAILED } } },
 	{ "set_sync 0", e_failed, {
 		[DISK] = { N | FAILED, N | FAILED, N | FAILED, N | PEND | FAILED },
-		[DAEMON] = { N | FAILED, N | FAILED, N | FAILED, N | PEND | FAILED },
+		[DAEMON] = { N | PEND | FAILED, N | PEND | FAILED, N | PEND | FAILED,
+			     N | PEND | FAILED },
 		[CORE] = { N | FAILED, N | FAILED, NEVER, N | FAILED } } },
-	{ "recovered, by another's choice", e_recovered_unasked, {
-		[DISK] = { I | RECENT, D, I | RECENT, I | RECENT },
-		[DAEMON] = { I | RECENT, D, I | RECENT, I | RECENT },
-		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
 	{ "legs failed", e_legs_failed, {
 		[DISK] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
 		[DAEMON] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
@@ -684,8 +677,8 @@ static void regions_believed(struct kunit *test)
 }
 
 /*
- * The copy is told of regions, not of chunks: whether marking an idle region again
- * is news is for its user to find out.
+ * B58: the copy is told of regions, not of chunks: whether marking a region again
+ * is news is for its user to find out, whatever the state.
  */
 static void regions_by_region(struct kunit *test)
 {
@@ -695,7 +688,8 @@ static void regions_by_region(struct kunit *test)
 	dm_regions_mark(rg, 5000);
 	commit_all(rg);
 	dm_regions_mark(rg, 5000);
-	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 1);
+	commit_all(rg);
 	dm_regions_clear(rg, 5000);
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
 	dm_regions_mark(rg, 5000);
@@ -715,12 +709,12 @@ static void regions_recovered_unasked(struct kunit *test)
 	/* As if the failure had been long ago. */
 	rg->legs = DM_LEGS_GOOD;
 
-	dm_regions_recovered(rg, 0);
-	dm_regions_recovered(rg, 1);
-	dm_regions_recovered(rg, 2);
-	dm_regions_recovered(rg, 3);
-	dm_regions_recovered(rg, 4999);
-	dm_regions_recovered(rg, 5000);
+	e_recovered(rg, 0);
+	e_recovered(rg, 1);
+	e_recovered(rg, 2);
+	e_recovered(rg, 3);
+	e_recovered(rg, 4999);
+	e_recovered(rg, 5000);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 0), DM_REGION_IDLE);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 1), DM_REGION_IDLE);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 2), DM_REGION_DIRTY);
@@ -733,7 +727,7 @@ static void regions_recovered_unasked(struct kunit *test)
 
 	/* Copied while the legs are flushed: the next flush will do. */
 	dm_regions_forget_recent(rg);
-	dm_regions_recovered(rg, 3);
+	e_recovered(rg, 3);
 	KUNIT_EXPECT_EQ(test, dm_regions_clean(rg, false), 3);
 	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 3), DM_REGION_IDLE);
 	KUNIT_EXPECT_EQ(test, clean(rg, true, false), 1);
@@ -807,7 +801,7 @@ static void regions_pend_unclean(struct kunit *test)
 	dm_regions_mark(rg, 0);
 	dm_regions_clear(rg, 0);
 	dm_regions_set_sync(rg, 2 * CHUNK, false);
-	dm_regions_recovered(rg, 4 * CHUNK);
+	e_recovered(rg, 4 * CHUNK);
 	commit_all(rg);
 	dm_regions_pend_unclean(rg);
 	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
@@ -1059,8 +1053,7 @@ static void model_mark(struct model *m, u64 r)
 	enum dm_region_state before = dm_regions_state(m->rg, r);
 
 	dm_regions_mark(m->rg, r);
-	if (before == DM_REGION_CLEAN ||
-	    (before == DM_REGION_IDLE && m->rg->by_region))
+	if (before == DM_REGION_CLEAN || m->rg->by_region)
 		KUNIT_ASSERT_EQ(m->test, dm_regions_next_pending(m->rg, r / CHUNK),
 				r / CHUNK);
 	if (m->region[r].in_sync)
@@ -1232,17 +1225,6 @@ static void model_clean(struct model *m)
 		dm_regions_forget_recent(m->rg);
 }
 
-/* Somebody else has chosen the region, and knows that the stable copy has it dirty. */
-static void model_recovered(struct model *m, u64 r)
-{
-	struct model_region *mr = &m->region[r];
-
-	if (mr->recovering || mr->stable)
-		return;
-	dm_regions_recovered(m->rg, r);
-	model_recovers(m, mr);
-}
-
 /* After this a commit leaves nothing out. */
 static void model_forget(struct model *m)
 {
@@ -1351,10 +1333,7 @@ static void model_step(struct model *m)
 		if (!pick(m, 4))
 			model_restart(m);
 		break;
-	case 16:
-		model_recovered(m, r);
-		break;
-	case 17:
+	case 16 ... 17:
 		if (!pick(m, 8))
 			model_forget(m);
 		else

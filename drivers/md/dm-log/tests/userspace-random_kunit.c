@@ -21,6 +21,7 @@
 
 #include "../common.h"
 #include "../private.h"
+#include "../userspace.h"
 #include "fake-daemon.h"
 
 #define NR_ACTIVE	48
@@ -128,17 +129,23 @@ static void want_write(struct us_mirror *um, struct us_region *r)
 
 static void flush(struct us_mirror *um)
 {
+	struct dm_dirty_log *log = um->fm.log;
+	DECLARE_BITMAP(ready, NR_ACTIVE) = { };
 	int i;
 
-	if (um->fm.log->type->flush(um->fm.log))
+	/* Without a daemon they have to wait. */
+	for (i = 0; i < NR_ACTIVE; i++)
+		if (um->region[i].marked && !um->region[i].in_flight &&
+		    !log->type->is_remote_recovering(log, um->region[i].nr))
+			__set_bit(i, ready);
+	if (log->type->flush(log))
 		return;
-	for (i = 0; i < NR_ACTIVE; i++) {
-		if (!um->region[i].marked || um->region[i].in_flight)
-			continue;
+	for_each_set_bit(i, ready, NR_ACTIVE) {
 		um->region[i].in_flight = true;
 		um->writes++;
 	}
-	if (knows_its_daemon(um))
+	/* Without a write nobody waits for the marks to be given to a new daemon. */
+	if (!bitmap_empty(ready, NR_ACTIVE) && knows_its_daemon(um))
 		check_marks(um);
 }
 
@@ -164,12 +171,18 @@ static void fail_write(struct us_mirror *um, struct us_region *r)
 
 static void recover(struct us_mirror *um, struct us_region *r)
 {
+	struct us_log *us = to_us_log(um->fm.log);
+
 	if (r->marked)
 		return;
 	r->unsure = pick(um, 2);
+	/* A new pass, and a daemon that is known to be the one that gives the region. */
+	flush(um);
 	if (!r->unsure)
 		dm_log_fake_forgive(&um->fm.daemon);
-	dm_regions_offer(&((struct dm_log_common *)um->fm.log->context)->regions, r->nr);
+	um->fm.log->type->is_clean(um->fm.log, r->nr);
+	dm_regions_offer(&us->cache.common.regions, r->nr);
+	us->sync.handed = atomic_read(&us->generation);
 	um->fm.log->type->clear_region(um->fm.log, r->nr);
 	r->failed = false;
 	um->fm.log->type->set_region_sync(um->fm.log, r->nr, 1);

@@ -91,8 +91,16 @@ static void clear(struct dm_log_fake_mirror *fm, u64 region)
 	fm->log->type->clear_region(fm->log, region);
 }
 
+/* The first flush of a pass, or one of a pass without a write. */
+static int flush_idle(struct dm_log_fake_mirror *fm)
+{
+	return fm->log->type->flush(fm->log);
+}
+
+/* That of a pass in which is_remote_recovering() has let a write go. */
 static int flush(struct dm_log_fake_mirror *fm)
 {
+	to_us_log(fm->log)->sync.let_go = true;
 	return fm->log->type->flush(fm->log);
 }
 
@@ -129,7 +137,10 @@ static int resync_work(struct dm_log_fake_mirror *fm, region_t *region)
 /* A region is copied, whether the daemon would have chosen it or not. */
 static void recover(struct dm_log_fake_mirror *fm, u64 region)
 {
-	dm_regions_offer(&((struct dm_log_common *)fm->log->context)->regions, region);
+	struct us_log *us = to_us_log(fm->log);
+
+	dm_regions_offer(&us->cache.common.regions, region);
+	us->sync.handed = atomic_read(&us->generation);
 	clear(fm, region);
 	set_sync(fm, region, 1);
 }
@@ -319,15 +330,15 @@ static void us_create_traffic(struct kunit *test)
 	/* The worker runs before the first resume. */
 	__clear_bit(3, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
-	expect_trace(fm, "N");
+	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	expect_trace(fm, "");
 
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
 	expect_trace(fm, "R");
 	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
 	KUNIT_EXPECT_EQ(test, region, 77);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "W");
+	expect_trace(fm, "WN");
 
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
 	expect_trace(fm, "PO");
@@ -779,7 +790,7 @@ static void us_recovered(struct kunit *test)
 	set_sync(fm, 7, 1);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 1);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "WY");
+	expect_trace(fm, "WYI");
 	KUNIT_EXPECT_TRUE(test, test_bit(7, fm->daemon.in_sync));
 	run_cleaner(fm, 2);
 	expect_trace(fm, "|XF");
@@ -846,7 +857,7 @@ static void us_failed_write(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	set_sync(fm, 5, 0);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
-	expect_trace(fm, "MFY");
+	expect_trace(fm, "MFYI");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	run_cleaner(fm, 3);
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
@@ -926,6 +937,7 @@ static void us_resync_work_checked(struct kunit *test)
 	region_t region;
 	int i;
 
+	__clear_bit(3, fm->daemon.in_sync);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		region = 77;
 		fm->daemon.odd_reply[0] = rows[i].i;
@@ -1060,7 +1072,10 @@ static void us_reboot_without_daemon(struct kunit *test)
  * Questions
  */
 
-/* Contract C4: once per pass, and both times the same; B3: for real regions only. */
+/*
+ * Contract C4: a read asks once per pass, and what was said of it does not outlive the
+ * pass; B3: for real regions only.
+ */
 static void us_in_sync_once_per_pass(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
@@ -1071,6 +1086,7 @@ static void us_in_sync_once_per_pass(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_sync(fm, U64_MAX), 0);
 	KUNIT_EXPECT_EQ(test, fm->log->type->is_clean(fm->log, U64_MAX), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, U64_MAX), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	expect_trace(fm, "");
 
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
@@ -1079,13 +1095,76 @@ static void us_in_sync_once_per_pass(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
 	expect_trace(fm, "I");
-	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
 	__set_bit(5, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
 	expect_trace(fm, "I");
 	KUNIT_EXPECT_EQ(test, fm->log->type->is_clean(fm->log, 5), 1);
 	expect_trace(fm, "L");
+}
+
+/* Reads that were queued before the pass are asked for together, each once. */
+static void us_reads_together(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		in_sync_now(fm, 10 + i);
+		in_sync_now(fm, 10 + i);
+	}
+	in_sync_now(fm, 11);
+	in_sync_now(fm, NR);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	/* This one is queued while the worker runs: for the next pass. */
+	in_sync_now(fm, 99);
+	__clear_bit(12, fm->daemon.in_sync);
+	for (i = 4; i >= 0; i--)
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 10 + i), i != 2);
+	expect_trace(fm, "IIIII");
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 99), 1);
+	expect_trace(fm, "I");
+
+	/* No more at a time than a socket has room for; what is too much asks by itself. */
+	for (i = 0; i < 1000; i++)
+		in_sync_now(fm, i);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 0), 1);
+	KUNIT_EXPECT_EQ(test, fm->daemon.traced, DM_ULOG_WAVE);
+	for (i = 0; i < US_NR_READS; i++)
+		KUNIT_EXPECT_EQ(test, in_sync(fm, i), i != 12);
+	KUNIT_EXPECT_EQ(test, fm->daemon.traced, FAKE_TRACE - 1);
+	KUNIT_EXPECT_EQ(test, fm->daemon.lost_trace, US_NR_READS - FAKE_TRACE + 1);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, US_NR_READS), 1);
+	expect_trace(fm, "I");
+}
+
+/* The worker asks about a read of region 5, and then another node recovers it. */
+static void read_5_too_early(struct dm_log_fake_mirror *fm)
+{
+	__clear_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(fm->test, in_sync(fm, 5), 0);
+	__set_bit(5, fm->daemon.in_sync);
+}
+
+/*
+ * B56: what a read was told is not for a write of the same pass: that one would go to
+ * one leg, without a mark.
+ */
+static void us_write_after_read(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	read_5_too_early(fm);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
 static const struct odd_bool {
@@ -1105,27 +1184,36 @@ static void answer_oddly(struct dm_log_fake_mirror *fm, u32 type,
 	fm->daemon.odd[type] = 16;
 }
 
-/* B5: a write for which the daemon says nonsense does not go unmarked. */
-static void us_in_sync_garbage_write(struct kunit *test)
+/*
+ * B5, B57: nonsense about a read, or silence, is not a "no" about the write that follows:
+ * that one must not go unmarked.
+ */
+static void us_write_after_garbage(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(odd_bools); i++) {
+	for (i = 0; i <= ARRAY_SIZE(odd_bools); i++) {
 		u64 region = 10 + i;
 
-		KUNIT_EXPECT_EQ(test, busy(fm, region), 0);
-		answer_oddly(fm, DM_ULOG_IN_SYNC, &odd_bools[i]);
+		if (i < ARRAY_SIZE(odd_bools))
+			answer_oddly(fm, DM_ULOG_IN_SYNC, &odd_bools[i]);
+		else
+			fm->daemon.ignore[DM_ULOG_IN_SYNC] = 16;
+		KUNIT_EXPECT_EQ_MSG(test, in_sync(fm, region), 0, "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, flush_idle(fm), 0, "row %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, in_sync(fm, region), 0, "row %d", i);
+		dm_log_fake_forgive(&fm->daemon);
+		if (busy(fm, region)) {
+			/* Nobody answers: it waits for the next pass. */
+			KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(odd_bools));
+			KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+			KUNIT_EXPECT_EQ(test, busy(fm, region), 0);
+		}
 		KUNIT_EXPECT_EQ_MSG(test, in_sync(fm, region), 1, "row %d", i);
-		/* The next write is sorted; then the first is noted as pending. */
-		fm->daemon.odd[DM_ULOG_IN_SYNC] = 0;
-		KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
-		KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-		KUNIT_EXPECT_EQ(test, in_sync(fm, region), 1);
+		KUNIT_EXPECT_EQ_MSG(test, in_sync(fm, region), 1, "row %d", i);
 		mark(fm, region);
-		KUNIT_EXPECT_LT(test, flush(fm), 0);
-		/* The mirror tries again. */
-		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 		KUNIT_EXPECT_TRUE(test, held(fm, region));
 	}
 }
@@ -1144,34 +1232,380 @@ static void us_in_sync_garbage_read(struct kunit *test)
 }
 
 /*
- * B5: the two questions about a write are answered alike also in a pass with more
- * regions than are remembered, and if the hint has answered for some.
+ * B5, Part D: a write does not ask whether its region is in sync, and both times the
+ * answer is the same, however many there are in a pass.
  */
 static void us_in_sync_many_writes(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
-	unsigned long *sorted = bitmap_zalloc(1000, GFP_KERNEL);
-	int i, first;
+	int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, sorted);
-	fm->daemon.hint = NR;
-	KUNIT_EXPECT_EQ(test, busy(fm, NR - 1), 0);
+	__clear_bit(5, fm->daemon.in_sync);
 	for (i = 0; i < 1000; i++) {
-		if (busy(fm, i))
-			continue;
-		__set_bit(i, sorted);
+		KUNIT_EXPECT_EQ(test, busy(fm, i), 0);
 		KUNIT_EXPECT_EQ(test, in_sync(fm, i), 1);
+		forget_trace(&fm->daemon);
 	}
 	bitmap_zero(fm->daemon.in_sync, NR);
-	for_each_set_bit(i, sorted, 1000) {
-		first = in_sync(fm, i);
-		if (first != 1) {
-			KUNIT_FAIL(test, "region %d: first 1, then %d", i, first);
-			break;
-		}
+	for (i = 0; i < 1000; i++)
+		KUNIT_EXPECT_EQ(test, in_sync(fm, i), 1);
+	expect_trace(fm, "");
+}
+
+/* Part D: while all are in sync, a count answers for all writes, and not for long. */
+static void us_writes_while_all_in_sync(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	struct us_log *us = to_us_log(fm->log);
+	int i;
+
+	fm->daemon.recovering = 1;
+	KUNIT_EXPECT_EQ(test, busy(fm, 0), 0);
+	/* Time stands still. */
+	us->sync.count_until = get_jiffies_64() + 3600 * HZ;
+	for (i = 0; i < 100; i++) {
+		KUNIT_EXPECT_EQ(test, busy(fm, i), 0);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, i), 1);
+		mark(fm, i);
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+		clear(fm, i);
 	}
-	KUNIT_EXPECT_GT(test, bitmap_weight(sorted, 1000), 100);
-	bitmap_free(sorted);
+	KUNIT_EXPECT_EQ(test, fm->daemon.nr_regions[DM_ULOG_MARK_REGION], 100);
+	forget_trace(&fm->daemon);
+	for (i = 0; i < 100; i++) {
+		KUNIT_EXPECT_EQ(test, busy(fm, i), 0);
+		mark(fm, i);
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+		clear(fm, i);
+	}
+	/* A hot write costs no message of its own. */
+	expect_trace(fm, "");
+
+	us->sync.count_until = 0;
+	__clear_bit(9, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, busy(fm, 0), 1);
+	expect_trace(fm, "NQI");
+	__set_bit(9, fm->daemon.in_sync);
+	us->sync.count_until = 0;
+	KUNIT_EXPECT_EQ(test, busy(fm, 0), 0);
+	expect_trace(fm, "N");
+
+	/* Not what failed here, nor by another daemon. */
+	us->sync.count_until = get_jiffies_64() + 3600 * HZ;
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	set_sync(fm, 7, 0);
+	us->sync.count_until = 0;
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, busy(fm, 7), 1);
+	expect_trace(fm, "QI");
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	__set_bit(7, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, busy(fm, 0), 0);
+	us->sync.count_until = get_jiffies_64() + 3600 * HZ;
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, busy(fm, 1), 1);
+}
+
+/*
+ * B66: what the daemon counts before it has read its log is no count: the mirror would
+ * take itself for in sync, for good.
+ */
+static void us_count_before_resume(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+
+	create_log(fm, WORDS);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+	/* Nor do others have a say while this one is suspended. */
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
+	expect_trace(fm, "");
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+}
+
+static void count_in_resume(struct dm_log_fake_mirror *fm, u32 type)
+{
+	if (type != DM_ULOG_RESUME)
+		return;
+	fm->on_request = NULL;
+	/* A status process. */
+	KUNIT_EXPECT_LT(fm->test, sync_count(fm), NR);
+}
+
+/* B62: nobody else's count keeps the worker from asking for regions to recover. */
+static void us_search_not_over(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = test->priv;
+	region_t region;
+
+	create_log(fm, WORDS);
+	fm->on_request = count_in_resume;
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	set_sync(fm, 5, 0);
+
+	/* Nor the count of a daemon that was not told what has failed. */
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	set_sync(fm, 6, 0);
+	__set_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	fm->daemon.work = 6;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+}
+
+/* It is asked until it says no while all are in sync, so that all nodes' search ends. */
+static void us_search_over(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	__clear_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "WN");
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "WN");
+	__set_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "WNW");
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "");
+	set_sync(fm, 7, 0);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "WN");
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	__set_bit(7, fm->daemon.in_sync);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "WNW");
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "WNW");
+}
+
+/* B65: cleared before it was offered is not recovered, and given up is not either. */
+static void us_cleared_too_early(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	__clear_bit(5, fm->daemon.in_sync);
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+
+	/* Nor is what was cleared when it was offered the last time. */
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	clear(fm, 5);
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+}
+
+/* Only the daemon that gave a region can be told that it was recovered. */
+static void us_recovered_for_another(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	__clear_bit(5, fm->daemon.in_sync);
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	dm_log_fake_restart(fm, true);
+	clear(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+
+	/* Also if that is only found out by telling it. */
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	dm_log_fake_restart(fm, false);
+	clear(fm, 5);
+	set_sync(fm, 5, 1);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	/* Its writes are as others'. */
+	fm->daemon.recovering = 1;
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+}
+
+/*
+ * Part D: the region that this node recovers is nobody else's: dm-region-hash keeps its
+ * writes until that is done.
+ */
+static void us_write_while_recovering(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	__clear_bit(5, fm->daemon.in_sync);
+	fm->daemon.work = 5;
+	fm->daemon.recovering = 1;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	expect_trace(fm, "");
+	/* It does not go yet, and relies on no mark. */
+	fm->daemon.dead = true;
+	dm_ulog_released(fm->daemon.portid);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	KUNIT_EXPECT_EQ(test, fm->daemon.nr_refused, 0);
+}
+
+/*
+ * B60: a suspend waits for a recovery first, and for that the worker is needed. Without
+ * a daemon neither the first flush nor reads nor writes keep it: one wait in a pass.
+ */
+static void us_pass_without_daemon(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	unsigned long begin;
+	region_t region;
+	int i;
+
+	mark(fm, 9);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	__clear_bit(5, fm->daemon.in_sync);
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	for (i = 0; i < 3; i++) {
+		fm->daemon.dead = true;
+		fm->daemon.nr_refused = 0;
+		if (i == 1)
+			dm_ulog_released(fm->daemon.portid);
+		begin = jiffies;
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+		KUNIT_EXPECT_EQ(test, fm->daemon.nr_refused, 0);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 1), 0);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 2), 0);
+		/* B61: nor each of many. */
+		for (region = 100; region < 200; region++)
+			KUNIT_EXPECT_EQ(test, busy(fm, region), 1);
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+		for (region = 100; region < 200; region++)
+			set_sync(fm, region, 0);
+		KUNIT_EXPECT_LE(test, fm->daemon.nr_refused, 20);
+		KUNIT_EXPECT_TRUE(test, time_before(jiffies, begin + 20 * HZ));
+	}
+	/* A mark is waited for, but not for ever. */
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	dm_log_fake_forgive(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(fm->daemon.in_sync, NR), NR - 101);
+}
+
+/* The hint of a search that is over: a write that would wait for ever goes. */
+static void us_remote_search_over(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	__clear_bit(5, fm->daemon.in_sync);
+	fm->daemon.recovering = 1;
+	fm->daemon.hint = NR - 1;
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+	fm->daemon.hint = NR;
+	KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 1);
+}
+
+/*
+ * A cmirrord that is being suspended says that nobody recovers anything: a write to what
+ * is out of sync waits, for a while, unless this node is being suspended, too.
+ */
+static void us_remote_halted(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	dm_log_resend_ms = 300;
+	__clear_bit(5, fm->daemon.in_sync);
+	__clear_bit(6, fm->daemon.in_sync);
+	fm->daemon.hint = NR;
+	KUNIT_EXPECT_EQ(test, busy(fm, 7), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	msleep(400);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+
+	/* It goes on, and stops again. */
+	fm->daemon.hint = 5;
+	KUNIT_EXPECT_EQ(test, busy(fm, 8), 0);
+	fm->daemon.hint = NR;
+	KUNIT_EXPECT_EQ(test, busy(fm, 6), 1);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	fm->log->type->presuspend(fm->log);
+	msleep(200);
+	KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
+}
+
+/* A suspend does not wait for a region that another node recovers; but the write does. */
+static void us_remote_recovering_suspended(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	__clear_bit(5, fm->daemon.in_sync);
+	fm->daemon.recovering = 1;
+	fm->log->type->presuspend(fm->log);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	dm_ulog_hurry(&to_us_log(fm->log)->client, jiffies);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_LT(test, flush_idle(fm), 0);
+}
+
+/*
+ * A region failed here, and another node has recovered it: dm-region-hash goes on writing
+ * it to one leg, so the others have to know, before the write.
+ */
+static void us_write_to_what_failed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	forget_trace(&fm->daemon);
+	__set_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	expect_trace(fm, "QIY");
+	/* Nor is it read from any leg. */
+	__set_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
+}
+
+/* B58: recovered here, and failed: the next write's mark is news to the daemon. */
+static void us_mark_of_what_failed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	recover(fm, 5);
+	dm_regions_offer(&to_us_log(fm->log)->cache.common.regions, 5);
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	bitmap_zero(fm->daemon.durable, NR);
+	bitmap_zero(fm->daemon.marked, NR);
+	to_us_log(fm->log)->held[0] = 0;
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
 /* An answer of nobody: a hint must not be more than there is, and 2 is no bool. */
@@ -1191,6 +1625,7 @@ static void us_remote_recovering(struct kunit *test)
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 	int i;
 
+	__clear_bit(3, fm->daemon.in_sync);
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		u64 region = 200 + i;
 
@@ -1203,32 +1638,33 @@ static void us_remote_recovering(struct kunit *test)
 	}
 }
 
-/* B23: "1" is believed for a moment, "0" for the pass, and the hint until told. */
+/* B23: "1" is believed for a moment, "0" for the pass, and a hint not at all. */
 static void us_remote_recovering_traffic(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	struct us_log *us = to_us_log(fm->log);
 
+	__clear_bit(3, fm->daemon.in_sync);
 	fm->daemon.hint = 100;
 	KUNIT_EXPECT_EQ(test, busy(fm, 200), 0);
+	us->sync.count_until = get_jiffies_64() + 3600 * HZ;
 	KUNIT_EXPECT_EQ(test, busy(fm, 200), 0);
-	expect_trace(fm, "Q");
+	expect_trace(fm, "NQI");
 	KUNIT_EXPECT_EQ(test, busy(fm, 99), 0);
-	expect_trace(fm, "");
+	expect_trace(fm, "QI");
 	fm->daemon.recovering = 1;
 	KUNIT_EXPECT_EQ(test, busy(fm, 100), 1);
 	KUNIT_EXPECT_EQ(test, busy(fm, 201), 1);
-	expect_trace(fm, "QQ");
+	expect_trace(fm, "QIQI");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, 201), 1);
 	expect_trace(fm, "");
 	KUNIT_EXPECT_EQ(test, busy(fm, 200), 1);
-	expect_trace(fm, "Q");
-
-	/* What this node has lost is not below the hint. */
+	expect_trace(fm, "QI");
 	fm->daemon.recovering = 0;
-	set_sync(fm, 50, 0);
-	KUNIT_EXPECT_EQ(test, busy(fm, 50), 0);
-	expect_trace(fm, "YQ");
+	msleep(200);
+	KUNIT_EXPECT_EQ(test, busy(fm, 201), 0);
+	expect_trace(fm, "QI");
 }
 
 /* An error counts as 1; the mirror tries the write again. */
@@ -1236,9 +1672,10 @@ static void us_remote_recovering_error(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 
+	__clear_bit(3, fm->daemon.in_sync);
 	fm->daemon.fail[DM_ULOG_IS_REMOTE_RECOVERING] = 2;
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
-	expect_trace(fm, "QSQ");
+	expect_trace(fm, "NQISQI");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
 }
@@ -1247,7 +1684,6 @@ static void us_remote_recovering_error(struct kunit *test)
 static void us_sync_count(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
-	region_t region;
 
 	__clear_bit(3, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
@@ -1255,176 +1691,85 @@ static void us_sync_count(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
 	expect_trace(fm, "NN");
 	answer_oddly(fm, DM_ULOG_GET_SYNC_COUNT, &(struct odd_bool){ NR + 1, 8 });
-	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
 	answer_oddly(fm, DM_ULOG_GET_SYNC_COUNT, &(struct odd_bool){ U64_MAX, 8 });
-	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
 	answer_oddly(fm, DM_ULOG_GET_SYNC_COUNT, &(struct odd_bool){ NR, 4 });
-	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
 	fm->daemon.odd[DM_ULOG_GET_SYNC_COUNT] = 0;
 	fm->daemon.fail[DM_ULOG_GET_SYNC_COUNT] = 2;
-	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
-	forget_trace(&fm->daemon);
-	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
-	expect_trace(fm, "W");
-
-	/* All in sync: no work, until resume or until one fails. */
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
 	__set_bit(3, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
-	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
-	expect_trace(fm, "N");
-	set_sync(fm, 5, 0);
-	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
-	expect_trace(fm, "YW");
-}
-
-/* What the worker does, in a worker, with the test's stubs. */
-struct in_worker {
-	struct work_struct work;
-	struct dm_log_fake_mirror *fm;
-	u64 count;
-};
-
-static void count_in_worker(struct work_struct *work)
-{
-	struct in_worker *iw = container_of(work, struct in_worker, work);
-
-	current->kunit_test = iw->fm->test;
-	iw->count = sync_count(iw->fm);
-	current->kunit_test = NULL;
-}
-
-static u64 worker_sync_count(struct dm_log_fake_mirror *fm)
-{
-	struct in_worker iw = { .fm = fm };
-
-	INIT_WORK_ONSTACK(&iw.work, count_in_worker);
-	schedule_work(&iw.work);
-	flush_work(&iw.work);
-	destroy_work_on_stack(&iw.work);
-	return iw.count;
-}
-
-/* Contract C4: the worker asks in every pass; a delay of 100 ms does not matter. */
-static void us_sync_count_worker(struct kunit *test)
-{
-	struct dm_log_fake_mirror *fm = start(test, WORDS);
-	int i;
-
-	__clear_bit(3, fm->daemon.in_sync);
-	/* On a machine that needs 100 ms for each of a hundred this shows nothing else. */
-	for (i = 0; i < 100; i++)
-		KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR - 1);
-	KUNIT_EXPECT_LT(test, fm->daemon.traced, 100);
-	forget_trace(&fm->daemon);
-	__set_bit(3, fm->daemon.in_sync);
-	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
-	expect_trace(fm, "N");
-	/* The delay is over, and what is over stays so. */
-	msleep(150);
-	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
-	/* That all are in sync is for the daemon to say each time. */
-	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
-	expect_trace(fm, "NN");
-}
-
-/* insync_cache: the yes is remembered, until there may be a reason to doubt it. */
-static void us_insync_cache(struct kunit *test)
-{
-	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
-
-	__clear_bit(6, fm->daemon.in_sync);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
-	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "NII");
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, NR), -EWOULDBLOCK);
-	expect_trace(fm, "");
-	/* A no is not. */
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
-	expect_trace(fm, "I");
-
-	set_sync(fm, 5, 0);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
-	recover(fm, 5);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
-
-	/* The daemon may be another. */
-	dm_ulog_released(fm->daemon.portid);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
-	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
-	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
 }
 
 /* insync_cache: if all are in sync, that is said once for all. */
-static void us_insync_cache_all(struct kunit *test)
+static void us_insync_cache(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
+	struct us_log *us = to_us_log(fm->log);
+
+	/* As long as one is not, each has to be asked for. */
+	__clear_bit(6, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	us->sync.count_until = get_jiffies_64() + 3600 * HZ;
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
+	expect_trace(fm, "NII");
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 
 	/* A status may be older than what the worker has said since. */
+	__set_bit(6, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
 	forget_trace(&fm->daemon);
-
+	us->sync.count_until = 0;
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, NR - 1), 1);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 0), 1);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, NR), -EWOULDBLOCK);
+	us->sync.count_until = 0;
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
 	expect_trace(fm, "N");
+}
 
-	/* Only what has failed since is not. */
+/* insync_cache: until there may be a reason to doubt it. */
+static void us_insync_cache_ends(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
+	struct us_log *us = to_us_log(fm->log);
+
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
 	mark(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = -EIO;
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
 	set_sync(fm, 5, 0);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), 1);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), -EWOULDBLOCK);
 	/* Also if the daemon has not heard of it. */
-	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
+	us->sync.count_until = 0;
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
-	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 0;
 	recover(fm, 5);
+	us->sync.count_until = 0;
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), 1);
 
 	/* Another daemon, or a resume: to be counted again. */
 	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), -EWOULDBLOCK);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), -EWOULDBLOCK);
-	__clear_bit(6, fm->daemon.in_sync);
+	us->sync.count_until = 0;
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 1);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), -EWOULDBLOCK);
-	__set_bit(6, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), 1);
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), -EWOULDBLOCK);
-
-	/* The worker asks, too, as long as the mirror does not know. */
-	KUNIT_EXPECT_EQ(test, worker_sync_count(fm), NR);
-	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 8), 1);
-}
-
-/* The same if the first answer came from insync_cache, and the daemon dies then. */
-static void us_insync_cache_holds_for_the_pass(struct kunit *test)
-{
-	struct dm_log_fake_mirror *fm = start(test, "u insync_cache core 1024");
-
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-	__clear_bit(5, fm->daemon.in_sync);
-	dm_log_fake_restart(fm, true);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
 }
 
 /* B30, B38: the daemon's string, as far as there is room for it. */
@@ -1601,6 +1946,7 @@ static void us_restart_not_told(struct kunit *test)
 	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 10;
 	recover(fm, 5);
 	KUNIT_ASSERT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
 
 	fm->daemon.dead = true;
@@ -1639,7 +1985,7 @@ static void us_restart_args(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, fm->daemon.ctr, rows[i].first);
 		/* Not heard yet. */
 		dm_log_fake_restart(fm, true);
-		KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+		KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 256), "1 fake");
 		KUNIT_EXPECT_STREQ(test, fm->daemon.ctr, rows[i].first);
 		KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
 		dm_log_fake_restart(fm, true);
@@ -1681,6 +2027,13 @@ static void us_restart_not_resumed(struct kunit *test)
 	expect_trace(fm, "TSCST");
 	KUNIT_EXPECT_FALSE(test, fm->daemon.awake);
 }
+
+/* What the worker does, in a worker, with the test's stubs. */
+struct in_worker {
+	struct work_struct work;
+	struct dm_log_fake_mirror *fm;
+	u64 count;
+};
 
 static void flush_in_worker(struct work_struct *work)
 {
@@ -1784,7 +2137,7 @@ static void us_restart_in_steps(struct kunit *test)
 			fm->daemon.fail[rows[i].fail] = rows[i].fail != 0;
 			fm->daemon.mute[rows[i].mute] = rows[i].mute != 0;
 			fm->daemon.ignore[rows[i].ignore] = rows[i].ignore != 0;
-			KUNIT_EXPECT_EQ(test, in_sync(fm, 9), 1);
+			in_sync(fm, 9);
 			KUNIT_EXPECT_EQ(test, flush(fm), 0);
 			KUNIT_EXPECT_EQ_MSG(test, nr_held(fm), 3, "row %d.%d", i, how);
 			KUNIT_EXPECT_TRUE_MSG(test, fm->daemon.awake, "row %d.%d", i, how);
@@ -1815,6 +2168,27 @@ static void us_restart_between_mark_and_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	expect_trace(fm, "MFSCSRFMF");
 	KUNIT_EXPECT_EQ(test, nr_held(fm), 2);
+}
+
+static void other_daemon_for_in_sync(struct dm_log_fake_mirror *fm, u32 type)
+{
+	if (type != DM_ULOG_IN_SYNC)
+		return;
+	fm->on_request = NULL;
+	fm->daemon.portid++;
+}
+
+/* B64: what is asked together is answered by one daemon, or asked again. */
+static void us_restart_between_questions(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	__clear_bit(3, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	forget_trace(&fm->daemon);
+	fm->on_request = other_daemon_for_in_sync;
+	KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
+	expect_trace(fm, "QISQI");
 }
 
 /* What the old daemon did not hear of a failed write, the new one does. */
@@ -1854,7 +2228,9 @@ static void us_send_errors(struct kunit *test)
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 	int i;
 
+	dm_log_resend_ms = 10 * MSEC_PER_SEC;
 	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
 		fm->daemon.send_error = errors[i];
 		fm->daemon.send_fails = 3;
 		fm->daemon.nr_refused = 0;
@@ -1875,6 +2251,7 @@ static void us_again(struct kunit *test)
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 	int i;
 
+	dm_log_resend_ms = 10 * MSEC_PER_SEC;
 	fm->daemon.error = -EAGAIN;
 	for (i = 0; i < 2; i++) {
 		fm->daemon.short_error = i;
@@ -1892,6 +2269,7 @@ static void us_again_in_probe(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 
+	dm_log_resend_ms = 10 * MSEC_PER_SEC;
 	dm_ulog_released(fm->daemon.portid);
 	fm->daemon.error = -EAGAIN;
 	fm->daemon.fail[DM_ULOG_GET_REGION_SIZE] = 1;
@@ -1931,9 +2309,14 @@ static void us_lost_answers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	expect_trace(fm, "MMFF");
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	/* A read can do without, and in this pass nothing more is waited for. */
 	fm->daemon.ignore[DM_ULOG_IN_SYNC] = 1;
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 0);
+	expect_trace(fm, "I");
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-	expect_trace(fm, "II");
+	expect_trace(fm, "I");
 	/* It was reported once, and raised an event for each silence. */
 	KUNIT_EXPECT_GT(test, fm->nr_events, 0);
 }
@@ -1948,6 +2331,7 @@ static void us_other_region_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
 	KUNIT_EXPECT_FALSE(test, fm->daemon.awake);
 	fm->daemon.region_sectors = 1024;
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
 	KUNIT_EXPECT_TRUE(test, fm->daemon.awake);
 }
@@ -2024,17 +2408,30 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_suspend_without_daemon),
 	KUNIT_CASE(us_reboot_without_daemon),
 	KUNIT_CASE(us_in_sync_once_per_pass),
-	KUNIT_CASE(us_in_sync_garbage_write),
+	KUNIT_CASE(us_reads_together),
+	KUNIT_CASE(us_write_after_read),
+	KUNIT_CASE(us_write_after_garbage),
 	KUNIT_CASE(us_in_sync_garbage_read),
 	KUNIT_CASE(us_in_sync_many_writes),
+	KUNIT_CASE(us_writes_while_all_in_sync),
+	KUNIT_CASE(us_count_before_resume),
+	KUNIT_CASE(us_search_not_over),
+	KUNIT_CASE(us_search_over),
+	KUNIT_CASE(us_cleared_too_early),
+	KUNIT_CASE(us_recovered_for_another),
+	KUNIT_CASE(us_write_while_recovering),
+	KUNIT_CASE_SLOW(us_pass_without_daemon),
+	KUNIT_CASE(us_remote_search_over),
+	KUNIT_CASE_SLOW(us_remote_halted),
+	KUNIT_CASE(us_remote_recovering_suspended),
+	KUNIT_CASE(us_write_to_what_failed),
+	KUNIT_CASE(us_mark_of_what_failed),
 	KUNIT_CASE(us_remote_recovering),
 	KUNIT_CASE(us_remote_recovering_traffic),
 	KUNIT_CASE(us_remote_recovering_error),
 	KUNIT_CASE(us_sync_count),
-	KUNIT_CASE(us_sync_count_worker),
 	KUNIT_CASE(us_insync_cache),
-	KUNIT_CASE(us_insync_cache_all),
-	KUNIT_CASE(us_insync_cache_holds_for_the_pass),
+	KUNIT_CASE(us_insync_cache_ends),
 	KUNIT_CASE(us_status_strings),
 	KUNIT_CASE(us_status_without_daemon),
 	KUNIT_CASE(us_restart_unnoticed),
@@ -2052,6 +2449,7 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_restart_seen_by_presuspend),
 	KUNIT_CASE_SLOW(us_restart_in_steps),
 	KUNIT_CASE(us_restart_between_mark_and_flush),
+	KUNIT_CASE(us_restart_between_questions),
 	KUNIT_CASE(us_restart_nosync),
 	KUNIT_CASE(us_two_sockets),
 	KUNIT_CASE(us_send_errors),
