@@ -100,6 +100,29 @@ static bool may_clean(struct dm_log_cache *cache)
 	return !cache->read_only && dm_regions_may_clean(&cache->common.regions);
 }
 
+/* By region: as often as it takes, with a chance for the worker in between. */
+static u64 clean_by_region(struct dm_log_cache *cache)
+{
+	bool live = READ_ONCE(cache->common.live);
+	u64 from = 0, total = 0;
+	int r;
+
+	do {
+		mutex_lock(&cache->commit_lock);
+		r = cache->gated ? 0 : cache->ops->clean(cache, &from);
+		mutex_unlock(&cache->commit_lock);
+		total += max(r, 0);
+	} while (r > 0 && READ_ONCE(cache->common.live) == live);
+	return total;
+}
+
+static u64 clean_now(struct dm_log_cache *cache, bool defer)
+{
+	if (cache->ops->clean)
+		return clean_by_region(cache);
+	return dm_regions_clean(&cache->common.regions, defer);
+}
+
 /*
  * Clean what the last flush of the legs allows, and flush them for the next time: a
  * failure that came before it has been reported by then. By the cleaner, and while that
@@ -116,11 +139,11 @@ static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
 
 	/* What was cleaned in the last run and not committed since. */
 	dm_regions_pend_stale(rg);
-	if (!may_clean(cache))
+	if (!may_clean(cache) || (cache->ops->may_clean && !cache->ops->may_clean(cache)))
 		return;
 
 	if (!all && cache->flushed)
-		nr_cleaned = dm_regions_clean(rg, defer);
+		nr_cleaned = clean_now(cache, defer);
 	cache->flushed = false;
 	dm_regions_forget_recent(rg);
 	if (dm_regions_nr_idle(rg)) {
@@ -128,7 +151,7 @@ static void clean_regions(struct dm_log_cache *cache, bool all, bool defer)
 		if (r)
 			fail_legs(cache, r);
 		else if (all)
-			nr_cleaned = dm_regions_clean(rg, defer);
+			nr_cleaned = clean_now(cache, defer);
 		else
 			cache->flushed = true;
 	}
@@ -185,6 +208,16 @@ static bool has_work(struct dm_log_cache *cache)
 	       cache->ops->has_more(cache);
 }
 
+/* When to see to what is left. */
+static unsigned int again_ms(const struct dm_log_cache *cache)
+{
+	unsigned int ms = READ_ONCE(dm_log_clean_delay_ms);
+
+	if (cache->longest_ms)
+		ms = min(ms, cache->longest_ms);
+	return max(ms, AGAIN_MS);
+}
+
 static void run_cleaner(struct work_struct *work)
 {
 	struct dm_log_cache *cache = container_of(to_delayed_work(work),
@@ -208,7 +241,7 @@ static void run_cleaner(struct work_struct *work)
 
 	/* The worker of an idle mirror does not run: see to the rest here. */
 	if (has_work(cache))
-		dm_log_cache_tend(cache, max(READ_ONCE(dm_log_clean_delay_ms), AGAIN_MS));
+		dm_log_cache_tend(cache, again_ms(cache));
 	/* The worker may have been in a hurry meanwhile, and that put it off. */
 	if (READ_ONCE(cache->hurry))
 		dm_log_cache_tend(cache, 0);
@@ -419,7 +452,7 @@ int dm_log_cache_flush(struct dm_log_cache *cache, bool force)
 {
 	struct dm_log_common *common = &cache->common;
 	struct dm_regions *rg = &common->regions;
-	bool old_marks = rg->by_region;
+	bool old_marks = rg->held;
 	int r = 0;
 
 	begin_pass(cache);

@@ -45,6 +45,11 @@ struct dm_log_cache;
  *	@commit_lock by any thread, never while gated; may sleep. Return: 0; 1 to
  *	be called again after others had a chance to take @commit_lock, with @all
  *	only; or a negative errno, if a mark may not be durable.
+ * @clean: Optional: make idle regions clean that may be, see dm_regions_pick_idle(): from
+ *	*@from on, as many as go together. Called under @commit_lock, never while gated, by
+ *	the cleaner, or a suspend that has stopped it; may sleep. Return: their number, 0
+ *	if there is none left, or a negative errno. Otherwise dm_regions_clean() does it.
+ * @may_clean: Optional: may anything be made clean now?
  * @tend: Optional. Called by the cleaner before it does anything, without locks.
  *	Return: 0, or the milliseconds after which to come back because the
  *	stable copy cannot be used now.
@@ -53,6 +58,8 @@ struct dm_log_cache;
  */
 struct dm_log_cache_ops {
 	int (*commit)(struct dm_log_cache *cache, bool all);
+	int (*clean)(struct dm_log_cache *cache, u64 *from);
+	bool (*may_clean)(struct dm_log_cache *cache);
 	unsigned int (*tend)(struct dm_log_cache *cache);
 	bool (*has_more)(struct dm_log_cache *cache);
 };
@@ -64,6 +71,7 @@ struct dm_log_cache_ops {
  * @ops: the kind of stable copy
  * @name: which stable copy, for messages
  * @read_only: it cannot be written
+ * @longest_ms: the cleaner has more to do, which does not wait for longer; 0 if not
  * @log: the log, for the flush callback
  *
  * @commit_lock: see above
@@ -81,6 +89,7 @@ struct dm_log_cache {
 	const struct dm_log_cache_ops *ops;
 	const char *name;
 	bool read_only;
+	unsigned int longest_ms;
 	struct dm_dirty_log *log;
 
 	struct mutex commit_lock;	/* the stable copy */

@@ -152,7 +152,7 @@ void dm_logs_tell_dropped(const struct dm_log_common *common, u64 nr)
 		if (before == common)
 			break;
 		/* What is in sync in a log kept by a daemon, the daemon knows. */
-		if (dev && before->stats.dev == dev && !rg->by_region &&
+		if (dev && before->stats.dev == dev && !rg->held &&
 		    before->ti->begin == common->ti->begin)
 			nr = dm_regions_nr_nosync(rg) + dm_regions_nr_dirty(rg) +
 			     dm_regions_nr_idle(rg);

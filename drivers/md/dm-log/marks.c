@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The userspace log's stable copy: what the daemon knows of this node's marks.
+ * The userspace log's stable copy: what the daemon is told of this node's writes. The
+ * region map knows which regions it holds marked (regions-held.c).
  *
- * The region map says what is to be known; two bitmaps say what is known. A region
- * is *held* if the daemon has confirmed our mark, so that another write needs
- * none. It is *maybe* marked if a MARK was sent and not undone by a confirmed
- * CLEAR, or if this node has recovered it, so that a CLEAR is owed once the map
- * calls it clean. Both are needed: a message that was not answered may or may not
- * have been acted upon.
+ * What belongs together is sent in one wave, without waiting in between: the daemon
+ * carries out requests in the order in which they come. A commit is SET_REGION_SYNC 0 for
+ * what has failed, MARK, and FLUSH; cleaning is CLEAR and FLUSH. A wave counts if all of
+ * it was answered, without an error, by the daemon that it was meant for.
  *
- * A MARK is sent for a region that is dirty and not held, and confirmed by a FLUSH
- * before the write goes out. A CLEAR is sent for a region that is clean and maybe
- * marked. Before it is sent the region stops to be held: what happens if it is
- * never answered does not matter, the next write to the region marks it again,
- * and a daemon takes requests in the order in which they are sent.
+ * An error stands. cmirrord forgets that it has something to write when it could not
+ * write it: it answers the next FLUSH with 0, and has done nothing. So after a FLUSH that
+ * was answered with an error nothing counts as held, nothing is cleared, and every commit
+ * fails, until there is another daemon or a resume.
+ *
+ * What a cmirrord tells another one that joins is which regions are dirty and out of sync,
+ * but not who has marked them. Then any node's CLEAR makes a region clean that another has
+ * marked. So in a cluster marks are given again every few seconds, and who has just
+ * joined, or has a new daemon, clears nothing until all have done so.
  */
 
-#include <linux/bitops.h>
 #include <linux/device-mapper.h>
-#include <linux/math64.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -28,313 +30,243 @@
 
 #define DM_MSG_PREFIX "dirty region log"
 
-/* Regions that are marked for one FLUSH. */
-#define MARK_BATCH	1024U
-/* Chunks they may come from. */
+/* Chunks that the regions of a wave may come from. */
 #define CHUNK_BATCH	64U
-/* Regions that are cleared before the worker gets a chance. */
-#define CLEAR_BATCH	256U
-
-/* How often marks are given again before a commit fails. */
+/* How often a commit begins anew because there is another daemon. */
 #define MAX_REPLAYS	100U
+/* In a cluster: how often marks are given again, and when it is known that all were. */
+#define RENEW_MS	5000U
+#define QUIET_MS	(3 * RENEW_MS)
 
 /**
- * us_commit_init() - allocate what is known of the daemon's knowledge
+ * us_marks_init() - allocate what is needed to tell the daemon
  * @us: the log, with its region map set up
  *
- * Memory: 2 bits per region, on top of the region map's 2, and 11 KiB.
+ * Memory: 1 bit per region, on top of the region map's 2, and 16 KiB.
  *
  * Context: process context, may sleep.
- * Return: 0 or -ENOMEM, after which us_commit_exit() must be called.
+ * Return: 0 or -ENOMEM, after which us_marks_exit() must be called.
  */
-int us_commit_init(struct us_log *us)
+int us_marks_init(struct us_log *us)
 {
-	struct dm_regions *rg = &us->cache.common.regions;
+	struct us_marks *marks = &us->marks;
 
-	rg->by_region = true;
-	us->held = dm_regions_alloc_bitmap(rg->nr_regions);
-	us->maybe = dm_regions_alloc_bitmap(rg->nr_regions);
-	us->owed = dm_regions_alloc_bitmap(rg->nr_chunks);
-	us->bits = kcalloc(2 * DM_REGIONS_CHUNK_U64S, sizeof(u64), GFP_KERNEL);
-	us->batch = kcalloc(MARK_BATCH, sizeof(u64), GFP_KERNEL);
-	us->chunks = kcalloc(CHUNK_BATCH, sizeof(*us->chunks), GFP_KERNEL);
-	if (!us->held || !us->maybe || !us->owed || !us->bits || !us->batch ||
-	    !us->chunks)
+	/* The protocol has no name for it, but this is what LVM and cmirrord call theirs. */
+	marks->cluster = strstr(us->ctr_args, " clustered");
+	if (marks->cluster)
+		us->cache.longest_ms = RENEW_MS;
+	marks->wave = kzalloc(sizeof(*marks->wave), GFP_KERNEL);
+	marks->chunks = kcalloc(CHUNK_BATCH, sizeof(*marks->chunks), GFP_KERNEL);
+	if (!marks->wave || !marks->chunks)
 		return -ENOMEM;
-	return 0;
+	return dm_regions_init_held(&us->cache.common.regions);
 }
 
 /**
- * us_commit_exit() - free what us_commit_init() allocated
+ * us_marks_exit() - free what us_marks_init() allocated, but for what is in the map
  * @us: the log; may be half set up
  */
-void us_commit_exit(struct us_log *us)
+void us_marks_exit(struct us_log *us)
 {
-	kfree(us->chunks);
-	kfree(us->batch);
-	kfree(us->bits);
-	kvfree(us->owed);
-	kvfree(us->maybe);
-	kvfree(us->held);
+	kfree(us->marks.chunks);
+	kfree(us->marks.wave);
 }
 
-/* Sixty-four bits of a bitmap. */
-static u64 map_u64(const unsigned long *map, u64 index)
+static void add_call(struct us_wave *wave, u32 type, const void *data, size_t size)
 {
-#if BITS_PER_LONG == 64
-	return READ_ONCE(map[index]);
-#else
-	return READ_ONCE(map[2 * index]) | (u64)READ_ONCE(map[2 * index + 1]) << 32;
-#endif
+	wave->calls[wave->nr++] = (struct dm_ulog_call){
+		.type = type,
+		.data = data,
+		.size = size,
+	};
 }
 
-static void owe_clears(struct us_log *us, unsigned long chunk)
+static void add_news(struct us_wave *wave, u64 region, bool in_sync)
 {
-	if (!__test_and_set_bit(chunk, us->owed))
-		WRITE_ONCE(us->nr_owed, us->nr_owed + 1);
+	struct us_news *news = &wave->news[wave->nr_news++];
+
+	news->region = region;
+	news->in_sync = in_sync;
+	add_call(wave, DM_ULOG_SET_REGION_SYNC, news, sizeof(*news));
 }
 
-static void owe_no_clears(struct us_log *us, unsigned long chunk)
+static void add_groups(struct us_wave *wave, u32 type, unsigned int nr)
 {
-	if (__test_and_clear_bit(chunk, us->owed))
-		WRITE_ONCE(us->nr_owed, us->nr_owed - 1);
+	unsigned int i;
+
+	for (i = 0; i < nr; i += DM_ULOG_GROUP)
+		add_call(wave, type, &wave->batch[i],
+			 min(nr - i, (unsigned int)DM_ULOG_GROUP) * sizeof(u64));
 }
 
-/*
- * Collect regions of a chunk: clean ones that may be marked, to CLEAR, or dirty
- * ones that are not held, to MARK. With @replay also idle ones: the daemon that
- * held them has forgotten.
- * Return: the new number of regions in the batch, or @max + 1 if there are more.
- */
-static unsigned int gather(struct us_log *us, unsigned long chunk, bool to_clear,
-			   bool replay, unsigned int n, unsigned int max)
+/* MARK what is in the batch, and make all that was marked durable. */
+static void add_marks(struct us_log *us, struct us_wave *wave, unsigned int nr)
 {
-	struct dm_regions *rg = &us->cache.common.regions;
-	unsigned int i, nr = dm_regions_chunk_u64s(rg, chunk);
-	u64 first = (u64)chunk * DM_REGIONS_CHUNK_U64S;
-	u64 *clean = us->bits, *dirty = us->bits + DM_REGIONS_CHUNK_U64S;
-	bool owed = false;
-
-	dm_regions_image(rg, chunk, clean, nr);
-	dm_regions_dirty_image(rg, chunk, dirty, nr);
-
-	for (i = 0; i < nr; i++) {
-		u64 maybe = map_u64(us->maybe, first + i);
-		u64 base = (first + i) * BITS_PER_TYPE(u64);
-		u64 found;
-
-		owed |= (clean[i] & maybe) != 0;
-		if (to_clear)
-			found = clean[i] & maybe;
-		else if (replay)
-			found = (dirty[i] | (maybe & ~clean[i])) &
-				~map_u64(us->held, first + i);
-		else
-			found = dirty[i] & ~map_u64(us->held, first + i);
-
-		for (; found; found &= found - 1) {
-			if (n == max)
-				return max + 1;
-			us->batch[n++] = base + __ffs64(found);
-		}
+	if (us->integrated && nr) {
+		add_groups(wave, DM_ULOG_FLUSH, nr);
+		return;
 	}
-	if (owed && !to_clear)
-		owe_clears(us, chunk);
-	return n;
+	add_groups(wave, DM_ULOG_MARK_REGION, nr);
+	add_call(wave, DM_ULOG_FLUSH, NULL, 0);
 }
 
-static int send_groups(struct us_log *us, u32 type, unsigned int nr,
-		       enum us_wait wait)
+/* The disk of the daemon has failed; it may not say so again. */
+static void refuse(struct us_log *us, int error)
 {
-	unsigned int i, n;
-	int r;
-
-	for (i = 0; i < nr; i += n) {
-		n = min_t(unsigned int, nr - i, DM_ULOG_GROUP);
-		r = us_request(us, type, &us->batch[i], n * sizeof(u64), NULL, 0,
-			       wait);
-		if (r)
-			return r;
-	}
-	return 0;
+	us->marks.refused = us->marks.generation;
+	dm_regions_forget_held(&us->cache.common.regions);
+	DMWARN("userspace: log %s: the daemon cannot store marks (error %d): none counts",
+	       us->client.uuid, error);
 }
 
-/* MARK the batch, and make sure that the marks are durable. */
-static int mark_batch(struct us_log *us, unsigned int nr, enum us_wait wait)
+static int send_wave(struct us_log *us, enum us_wait wait)
 {
+	struct us_wave *wave = us->marks.wave;
 	unsigned int i;
 	int r;
 
-	if (!nr)
-		return 0;
+	r = us_ask(us, wave->calls, wave->nr, wait, us->marks.generation);
+	if (r == -ESTALE)
+		return r;
+	/* Also if nothing could be learned of the daemon after it. */
+	for (i = 0; i < wave->nr; i++) {
+		int error = wave->calls[i].error;
 
-	/* Whatever becomes of the message. */
-	for (i = 0; i < nr; i++)
-		set_bit(us->batch[i], us->maybe);
-
-	if (us->integrated) {
-		r = send_groups(us, DM_ULOG_FLUSH, nr, wait);
-	} else {
-		r = send_groups(us, DM_ULOG_MARK_REGION, nr, wait);
-		if (!r)
-			r = us_request(us, DM_ULOG_FLUSH, NULL, 0, NULL, 0, wait);
+		if (error && error != -EAGAIN && wave->calls[i].type == DM_ULOG_FLUSH)
+			refuse(us, error);
+		r = r ?: error;
 	}
 	return r;
 }
 
-/* Commit as many pending chunks as a batch can take. */
-static int commit_some(struct us_log *us, bool replay, enum us_wait wait)
+static void begin_wave(struct us_log *us)
+{
+	lockdep_assert_held(&us->cache.commit_lock);
+	us->marks.wave->nr = 0;
+	us->marks.wave->nr_news = 0;
+}
+
+/*
+ * Is this still the daemon that was told last? Another one has our marks from its disk,
+ * or not at all; and whether one has kept them over a suspend is its secret.
+ */
+static void meet_daemon(struct us_log *us)
+{
+	struct us_marks *marks = &us->marks;
+	int generation = atomic_read(&us->generation);
+
+	if (marks->generation == generation)
+		return;
+	WRITE_ONCE(marks->generation, generation);
+	marks->again = true;
+	marks->quiet_until = get_jiffies_64() + msecs_to_jiffies(QUIET_MS);
+	marks->renew_at = get_jiffies_64() + msecs_to_jiffies(RENEW_MS);
+	dm_regions_forget_held(&us->cache.common.regions);
+}
+
+/* The cleaner gives what is held again. */
+static void plan_renewal(struct us_log *us)
+{
+	if (us->marks.cluster && dm_regions_nr_held(&us->cache.common.regions) &&
+	    !delayed_work_pending(&us->cache.cleaner))
+		dm_log_cache_tend(&us->cache, RENEW_MS);
+}
+
+/*
+ * What is in the batch: first what has failed, then marks.
+ * Return: for how many of the batch's regions there was room.
+ */
+static unsigned int build_commit(struct us_log *us, unsigned int nr)
+{
+	struct us_wave *wave = us->marks.wave;
+	unsigned int i;
+
+	begin_wave(us);
+	for (i = 0; i < nr; i++) {
+		if (dm_regions_in_sync(&us->cache.common.regions, wave->batch[i]))
+			continue;
+		if (wave->nr_news == US_NR_NEWS)
+			break;
+		add_news(wave, wave->batch[i], false);
+	}
+	add_marks(us, wave, i);
+	return i;
+}
+
+/* Commit as many pending chunks as go into a wave. */
+static int commit_some(struct us_log *us, enum us_wait wait)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
-	unsigned int i, nr_chunks = 0, nr = 0;
-	unsigned long chunk, partly = rg->nr_chunks;
-	bool committed;
-	int generation, r;
+	struct us_marks *marks = &us->marks;
+	unsigned int i, sent, nr_chunks = 0, nr = 0;
+	unsigned long chunk;
+	int r = 0;
 
-	generation = atomic_read(&us->generation);
 	for (chunk = dm_regions_next_pending(rg, 0);
-	     chunk < rg->nr_chunks && nr_chunks < CHUNK_BATCH && nr < MARK_BATCH;
+	     chunk < rg->nr_chunks && nr_chunks < CHUNK_BATCH && nr < US_NR_MARKS;
 	     chunk = dm_regions_next_pending(rg, chunk + 1)) {
-		us->chunks[nr_chunks++] = chunk;
+		marks->chunks[nr_chunks++] = chunk;
 		dm_regions_take(rg, chunk, 1);
-		nr = gather(us, chunk, false, replay, nr, MARK_BATCH);
-		if (nr > MARK_BATCH) {
-			nr = MARK_BATCH;
-			partly = chunk;
-		}
+		nr = dm_regions_pick_unheld(rg, chunk, marks->again, marks->wave->batch, nr,
+					    US_NR_MARKS);
 	}
 
-	r = mark_batch(us, nr, wait);
-	/* Of two daemons each may have been told half of it. */
-	committed = !r && generation == atomic_read(&us->generation);
-	if (committed)
-		for (i = 0; i < nr; i++)
-			__set_bit(us->batch[i], us->held);
-
+	sent = build_commit(us, min(nr, US_NR_MARKS));
+	if (sent)
+		r = send_wave(us, wait);
+	if (sent && !r)
+		dm_regions_hold(rg, marks->wave->batch, sent);
 	for (i = 0; i < nr_chunks; i++)
-		if (!committed || us->chunks[i] == partly)
-			dm_regions_pend(rg, us->chunks[i]);
+		if (r || sent < nr)
+			dm_regions_pend(rg, marks->chunks[i]);
 	dm_regions_committed(rg);
 	return r;
 }
 
-/* A write of ours has failed, and the daemon does not know yet. */
-static int send_nosync(struct us_log *us, enum us_wait wait)
+/* Whoever lives has to be found out before anything relies on old marks. */
+static int find_daemon(struct us_log *us, enum us_wait wait)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
-	struct dm_ulog_sync {
-		__u64 region;
-		__s64 in_sync;
-	} payload = { };
-	u64 region;
-	int r;
+	u64 sectors;
 
-	for (region = dm_regions_next_nosync(rg, 0); region < rg->nr_regions;
-	     region = dm_regions_next_nosync(rg, region + 1)) {
-		payload.region = region;
-		r = us_request(us, DM_ULOG_SET_REGION_SYNC, &payload,
-			       sizeof(payload), NULL, 0, wait);
-		if (r)
-			return r;
-		cond_resched();
-	}
+	if (dm_regions_nr_dirty(rg) || dm_regions_nr_nosync(rg))
+		return us_request(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors,
+				  sizeof(sectors), wait);
+	/* Nothing does. */
+	us_reconnect(us, US_WAIT_LIMITED);
 	return 0;
 }
 
 static int commit_marks(struct us_log *us, enum us_wait wait)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
-	unsigned int owed, rounds = 0;
-	bool replay = false;
+	unsigned int rounds = 0;
 	int r;
 
-	do {
-		/* A daemon that is another one at every word cannot be told much. */
-		if (rounds++ == MAX_REPLAYS)
+	for (;;) {
+		meet_daemon(us);
+		if (us->marks.refused == us->marks.generation)
 			return -EIO;
-		if (READ_ONCE(us->replay)) {
-			WRITE_ONCE(us->replay, false);
-			/* Longer than bitmap_zero() could count. */
-			memset(us->held, 0, BITS_TO_LONGS(rg->nr_regions) * sizeof(long));
-			dm_regions_pend_unclean(rg);
-			replay = true;
-		}
-		owed = READ_ONCE(us->nosync_owed);
-		if (owed != us->nosync_told) {
-			r = send_nosync(us, wait);
-			if (r)
-				return r;
-			WRITE_ONCE(us->nosync_told, owed);
-		}
-		while (dm_regions_next_pending(rg, 0) < rg->nr_chunks) {
-			r = commit_some(us, replay, wait);
-			if (r) {
-				/* What was not given again yet still has to be. */
-				if (replay)
-					WRITE_ONCE(us->replay, true);
-				return r;
-			}
-			if (READ_ONCE(us->replay))
-				break;
-			cond_resched();
-		}
-	} while (READ_ONCE(us->replay));
+		if (dm_regions_next_pending(rg, 0) >= rg->nr_chunks)
+			break;
+		r = commit_some(us, wait);
+		/* A daemon that is another one at every word cannot be told much. */
+		if (r && (r != -ESTALE || rounds++ == MAX_REPLAYS))
+			return r == -ESTALE ? -EIO : r;
+		cond_resched();
+	}
+	us->marks.again = false;
 	return 0;
 }
 
-/*
- * CLEAR some of what is owed. A CLEAR that fails stays owed: it must not keep marks
- * from being made.
- * Return: 1 if there is more, otherwise 0.
- */
-static int clear_some(struct us_log *us)
-{
-	struct dm_regions *rg = &us->cache.common.regions;
-	unsigned int i, nr = 0;
-	unsigned long chunk;
-	int r;
-
-	for (chunk = find_first_bit(us->owed, rg->nr_chunks);
-	     chunk < rg->nr_chunks && nr < CLEAR_BATCH;
-	     chunk = find_next_bit(us->owed, rg->nr_chunks, chunk + 1)) {
-		nr = gather(us, chunk, true, false, nr, CLEAR_BATCH);
-		if (nr <= CLEAR_BATCH)
-			owe_no_clears(us, chunk);
-	}
-	nr = min(nr, CLEAR_BATCH);
-	if (!nr)
-		return 0;
-
-	/* Both now: the worker may recover a region before this is answered. */
-	for (i = 0; i < nr; i++) {
-		__clear_bit(us->batch[i], us->held);
-		clear_bit(us->batch[i], us->maybe);
-	}
-	r = send_groups(us, DM_ULOG_CLEAR_REGION, nr, US_WAIT_LIMITED);
-	/* That it was answered does not mean that it was done. */
-	if (!r)
-		r = us_request(us, DM_ULOG_FLUSH, NULL, 0, NULL, 0, US_WAIT_LIMITED);
-	for (i = 0; r && i < nr; i++) {
-		set_bit(us->batch[i], us->maybe);
-		owe_clears(us, div_u64(us->batch[i], DM_REGIONS_PER_CHUNK));
-	}
-	if (r) {
-		DMWARN_LIMIT("userspace: log %s: cannot clear regions (error %d): they stay dirty",
-			     us->client.uuid, r);
-		return 0;
-	}
-	return us->nr_owed != 0;
-}
-
 /**
- * us_commit() - the commit operation of the cache: tell the daemon
+ * us_commit() - the commit operation of the cache: tell the daemon what is dirty
  * @cache: the log's cache
- * @all: also CLEAR
+ * @all: nobody waits for a mark
  *
  * If the daemon was lost its successor has to be given all marks again, before any
  * write relies on them; if there is none to rely on, that can wait. A region that is
- * out of sync has one to rely on: when the daemon could not be told that it was
- * recovered, the mirror writes to it again before the map knows.
+ * out of sync has one to rely on, too.
  *
  * Context: see struct dm_log_cache_ops.
  * Return: see there.
@@ -342,29 +274,140 @@ static int clear_some(struct us_log *us)
 int us_commit(struct dm_log_cache *cache, bool all)
 {
 	struct us_log *us = cache_to_us_log(cache);
-	struct dm_regions *rg = &cache->common.regions;
-	/* The cleaner can come again, and nobody waits for a suspend's last commit. */
+	/* The cleaner can come again, and so can a suspend, which does. */
 	enum us_wait wait = all ? US_WAIT_LIMITED : US_WAIT_WORKER;
+	int r = 0;
+
+	if (READ_ONCE(us->stale))
+		r = find_daemon(us, wait);
+	if (!r && !READ_ONCE(us->stale))
+		r = commit_marks(us, wait);
+	plan_renewal(us);
+	return r;
+}
+
+/**
+ * us_may_clear() - may this node clear regions?
+ * @us: the log
+ *
+ * Context: the cleaner, or a suspend.
+ * Return: false as long as other nodes may not have given their marks again.
+ */
+bool us_may_clear(struct us_log *us)
+{
+	return !us->marks.cluster ||
+	       (us->marks.generation == atomic_read(&us->generation) &&
+		time_after_eq64(get_jiffies_64(), us->marks.quiet_until));
+}
+
+/**
+ * us_clean() - the clean operation of the cache: CLEAR some regions
+ * @cache: the log's cache
+ * @from: see struct dm_log_cache_ops
+ *
+ * Context: see there.
+ * Return: see there.
+ */
+int us_clean(struct dm_log_cache *cache, u64 *from)
+{
+	struct us_log *us = cache_to_us_log(cache);
+	struct dm_regions *rg = &cache->common.regions;
+	struct us_marks *marks = &us->marks;
+	unsigned int nr;
 	int r;
 
 	if (READ_ONCE(us->stale)) {
-		if (!dm_regions_nr_dirty(rg) && !dm_regions_nr_nosync(rg)) {
-			r = us_reconnect(us, US_WAIT_LIMITED);
-			if (r)
-				return 0;
-		} else {
-			u64 sectors;
-
-			r = us_request(us, DM_ULOG_GET_REGION_SIZE, NULL, 0,
-				       &sectors, sizeof(sectors), wait);
-			if (r)
-				return r;
-		}
+		r = us_reconnect(us, US_WAIT_LIMITED);
+		if (r)
+			return r;
 	}
-	r = commit_marks(us, wait);
-	if (r)
+	meet_daemon(us);
+	if (marks->refused == marks->generation || !us_may_clear(us))
+		return 0;
+	nr = dm_regions_pick_idle(rg, from, marks->wave->batch, US_NR_CLEARS);
+	if (!nr)
+		return 0;
+
+	begin_wave(us);
+	add_groups(marks->wave, DM_ULOG_CLEAR_REGION, nr);
+	add_call(marks->wave, DM_ULOG_FLUSH, NULL, 0);
+	r = send_wave(us, US_WAIT_LIMITED);
+	if (r) {
+		DMWARN_LIMIT("userspace: log %s: cannot clear regions (error %d): they stay dirty",
+			     us->client.uuid, r);
 		return r;
-	return all ? clear_some(us) : 0;
+	}
+	dm_regions_set_clean(rg, marks->wave->batch, nr);
+	return nr;
+}
+
+/**
+ * us_renew() - give the marks that are held again
+ * @us: the log
+ *
+ * Context: the cleaner.
+ */
+void us_renew(struct us_log *us)
+{
+	struct dm_regions *rg = &us->cache.common.regions;
+	struct us_marks *marks = &us->marks;
+	u64 from = 0, now = get_jiffies_64();
+	unsigned int nr = 0;
+	int r = 0;
+
+	if (!marks->cluster || time_before64(now, marks->renew_at))
+		return;
+	marks->renew_at = now + msecs_to_jiffies(RENEW_MS);
+	do {
+		mutex_lock(&us->cache.commit_lock);
+		if (!us->cache.gated && marks->generation == atomic_read(&us->generation) &&
+		    marks->refused != marks->generation)
+			nr = dm_regions_pick_held(rg, &from, marks->wave->batch, US_NR_MARKS);
+		begin_wave(us);
+		add_marks(us, marks->wave, nr);
+		if (nr)
+			r = send_wave(us, US_WAIT_LIMITED);
+		mutex_unlock(&us->cache.commit_lock);
+	} while (!r && nr == US_NR_MARKS && READ_ONCE(us->cache.common.live));
+}
+
+/**
+ * us_tell_recovered() - this node has recovered a region
+ * @us: the log
+ * @region: its number
+ * @generation: when the daemon gave it
+ *
+ * Its mark goes first, and is held: what was copied may be in the caches of the legs, so
+ * another node's CLEAR must not make it clean.
+ *
+ * Context: the worker.
+ * Return: 0, and the map knows; or a negative errno.
+ */
+int us_tell_recovered(struct us_log *us, u64 region, int generation)
+{
+	struct dm_regions *rg = &us->cache.common.regions;
+	struct us_wave *wave = us->marks.wave;
+	int r = -ESTALE;
+
+	mutex_lock(&us->cache.commit_lock);
+	meet_daemon(us);
+	if (us->marks.generation == generation && us->marks.refused != generation &&
+	    !us->cache.gated) {
+		begin_wave(us);
+		wave->batch[0] = region;
+		add_groups(wave, us->integrated ? DM_ULOG_FLUSH : DM_ULOG_MARK_REGION, 1);
+		add_news(wave, region, true);
+		if (!us->integrated)
+			add_call(wave, DM_ULOG_FLUSH, NULL, 0);
+		r = send_wave(us, US_WAIT_LIMITED);
+	}
+	if (!r) {
+		dm_regions_set_sync(rg, region, true);
+		dm_regions_hold(rg, wave->batch, 1);
+		plan_renewal(us);
+	}
+	mutex_unlock(&us->cache.commit_lock);
+	return r;
 }
 
 /**
@@ -377,8 +420,6 @@ bool us_has_more(struct dm_log_cache *cache)
 {
 	struct us_log *us = cache_to_us_log(cache);
 
-	return dm_regions_uncommitted(&cache->common.regions) ||
-	       dm_regions_has_stale(&cache->common.regions) ||
-	       READ_ONCE(us->nr_owed) || READ_ONCE(us->replay) ||
-	       us_owes_nosync(us) || READ_ONCE(us->stale);
+	return dm_regions_uncommitted(&cache->common.regions) || READ_ONCE(us->stale) ||
+	       us_has_met_another(us);
 }

@@ -135,24 +135,6 @@ void dm_regions_fill(struct dm_regions *rg, enum dm_region_state state)
 	}
 }
 
-/* A bit for each of a chunk's regions that is CLEAN, or that is DIRTY or NOSYNC. */
-static void copy_bits(struct dm_regions *rg, unsigned long chunk, bool clean, u64 *bits,
-		      unsigned int nr_u64s)
-{
-	unsigned long i, w = first_word(chunk);
-
-	memset(bits, 0, nr_u64s * sizeof(*bits));
-	raw_spin_lock(&rg->lock);
-	for (i = 0; i < nr_u64s * WORDS_PER_U64 && w + i < end_word(rg, chunk); i++) {
-		unsigned long word = clean ? clean_word(rg, w + i) :
-					     ~(rg->marked[w + i] ^ rg->second[w + i]);
-
-		bits[i / WORDS_PER_U64] |= (u64)(word & ~padding(rg, w + i)) <<
-					   i % WORDS_PER_U64 * BITS_PER_LONG;
-	}
-	raw_spin_unlock(&rg->lock);
-}
-
 /**
  * dm_regions_image() - a chunk's clean bits, as the stable copy should have them
  * @rg: a durable map
@@ -166,23 +148,15 @@ static void copy_bits(struct dm_regions *rg, unsigned long chunk, bool clean, u6
 void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 		      unsigned int nr_u64s)
 {
-	copy_bits(rg, chunk, true, bits, nr_u64s);
-}
+	unsigned long i, w = first_word(chunk);
 
-/**
- * dm_regions_dirty_image() - which regions of a chunk a write may be in flight in
- * @rg: a durable map
- * @chunk: its number
- * @bits: filled: bit n % 64 of number n / 64 is 1 if the chunk's region n is
- *	DIRTY or NOSYNC
- * @nr_u64s: how many numbers are wanted
- *
- * Context: any thread.
- */
-void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
-			    unsigned int nr_u64s)
-{
-	copy_bits(rg, chunk, false, bits, nr_u64s);
+	memset(bits, 0, nr_u64s * sizeof(*bits));
+	raw_spin_lock(&rg->lock);
+	for (i = 0; i < nr_u64s * WORDS_PER_U64 && w + i < end_word(rg, chunk); i++)
+		bits[i / WORDS_PER_U64] |=
+			(u64)(clean_word(rg, w + i) & ~padding(rg, w + i)) <<
+			i % WORDS_PER_U64 * BITS_PER_LONG;
+	raw_spin_unlock(&rg->lock);
 }
 
 /**
@@ -330,30 +304,6 @@ void dm_regions_pend_all(struct dm_regions *rg)
 	bitmap_fill(rg->pending, rg->nr_chunks);
 	WRITE_ONCE(rg->nr_uncommitted, rg->nr_chunks);
 	raw_spin_unlock(&rg->lock);
-}
-
-/**
- * dm_regions_pend_unclean() - the stable copy has forgotten what it knew
- * @rg: a durable map
- *
- * Every chunk that has a region that is not clean has to be committed.
- *
- * Context: any thread, may sleep.
- */
-void dm_regions_pend_unclean(struct dm_regions *rg)
-{
-	unsigned long chunk, w;
-
-	for (chunk = 0; chunk < rg->nr_chunks; chunk++) {
-		raw_spin_lock(&rg->lock);
-		for (w = first_word(chunk); w < end_word(rg, chunk); w++)
-			if (~clean_word(rg, w)) {
-				dm_regions_pend_locked(rg, chunk);
-				break;
-			}
-		raw_spin_unlock(&rg->lock);
-		cond_resched();
-	}
 }
 
 /**

@@ -24,13 +24,16 @@
  *							NOSYNC
  * restart (9)		-	  NOSYNC    NOSYNC    -		resume
  *
- * (1) by_region: always pend	(2) of the region being recovered: it is "recovered" now
+ * (1) with a daemon: see below	(2) of the region being recovered: it is "recovered" now
  * (3) not durable: CLEAN	(4) of the region being recovered; of others: nothing
  * (5) legs become FAILED; the search begins once more at its end
  * (6) legs become FAILED
  * (7) not recent, the legs flushed since, and legs not FAILED, nor the log spoiled
  * (8) or stale, if the mirror is busy
- * (9) not by_region. Legs become BACK or GOOD.
+ * (9) not with a daemon. Legs become BACK or GOOD.
+ *
+ * A daemon is told of regions, not of chunks (regions-held.c). There mark pends if the
+ * region is not held, in every state; what fails is not held any more, and pends.
  *
  * Why nothing that may differ becomes clean. A region becomes CLEAN when it is loaded, if
  * the stable copy was durable; or by "clean": then its last write ended before a flush of
@@ -143,6 +146,7 @@ bad:
  */
 void dm_regions_exit(struct dm_regions *rg)
 {
+	kvfree(rg->held);
 	kvfree(rg->idle);
 	kvfree(rg->stale);
 	kvfree(rg->pending);
@@ -223,7 +227,7 @@ void dm_regions_mark(struct dm_regions *rg, u64 region)
 
 	raw_spin_lock(&rg->lock);
 	old = dm_regions_state(rg, region);
-	if (old == DM_REGION_CLEAN || rg->by_region)
+	if (rg->held ? !dm_regions_is_held(rg, region) : old == DM_REGION_CLEAN)
 		dm_regions_pend_locked(rg, region / DM_REGIONS_PER_CHUNK);
 	if (old == DM_REGION_CLEAN || old == DM_REGION_IDLE)
 		set_state(rg, region, old, DM_REGION_DIRTY);
@@ -258,7 +262,10 @@ static void lose_sync(struct dm_regions *rg, unsigned long region)
 	enum dm_region_state old = dm_regions_state(rg, region);
 
 	WRITE_ONCE(rg->legs, DM_LEGS_FAILED);
-	if (old == DM_REGION_CLEAN || rg->by_region)
+	/* A daemon has to hear it. */
+	if (rg->held)
+		dm_regions_drop_held(rg, region);
+	if (old == DM_REGION_CLEAN || rg->held)
 		dm_regions_pend_locked(rg, region / DM_REGIONS_PER_CHUNK);
 	set_state(rg, region, old, DM_REGION_NOSYNC);
 }
@@ -499,7 +506,7 @@ void dm_regions_restart(struct dm_regions *rg)
 {
 	bool suspect = rg->legs != DM_LEGS_GOOD || rg->spoiled;
 
-	if (!rg->by_region)
+	if (!rg->held)
 		drop_marked(rg);
 
 	rg->cursor = 0;
@@ -510,7 +517,7 @@ void dm_regions_restart(struct dm_regions *rg)
 
 	raw_spin_lock(&rg->lock);
 	/* What a daemon holds for us stays, as long as the log does. */
-	if (!rg->by_region || rg->legs != DM_LEGS_FAILED)
+	if (!rg->held || rg->legs != DM_LEGS_FAILED)
 		WRITE_ONCE(rg->legs, rg->nr_nosync &&
 			   (READ_ONCE(rg->believed) || (suspect && !rg->given_up)) ?
 			   DM_LEGS_BACK : DM_LEGS_GOOD);

@@ -12,6 +12,7 @@
  * pending	a chunk whose clean bits the stable copy may have 1 where the map has 0
  * stale	a chunk where it may be the other way round, which does no harm
  * to commit	to make the stable copy equal to the map, so that it is durable
+ * held		a region that a daemon, which is told of regions, has a mark of ours for
  *
  * Rules
  *
@@ -22,7 +23,7 @@
  *
  * Who may call what
  *
- * any context		dm_regions_state(), _in_sync(), _is_clean(),
+ * any context		dm_regions_state(), _in_sync(), _is_clean(), _is_held(),
  *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
  *			_may_clean(), _uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
@@ -33,7 +34,7 @@
 #ifndef DM_LOG_REGIONS_H
 #define DM_LOG_REGIONS_H
 
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/math64.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -88,10 +89,6 @@ enum dm_regions_legs {
  * @nr_regions: number of regions, at least 1
  * @nr_chunks: number of chunks, the last one perhaps partly used
  * @durable: there is a stable copy: track pending chunks and idle regions
- * @by_region: the stable copy is told of regions, not of chunks, and its user
- *	knows of which: marking a region that is not clean makes its chunk pending, too,
- *	as does a failure, and the user finds out whether there is anything to tell. Set
- *	right after dm_regions_init().
  *
  * @lock: protects all from here to @recent. Interrupts stay on: nobody takes it there.
  * @marked: a bit for each region: it is DIRTY or IDLE; read by anyone without the lock
@@ -106,6 +103,10 @@ enum dm_regions_legs {
  * @pending: chunks that have to be committed before any write
  * @stale: chunks in which regions became clean, and that were not committed since
  * @idle: chunks that may have an IDLE region
+ * @held: a bit for each region, if the stable copy is told of regions, not of chunks: it
+ *	has confirmed our mark, and SET_REGION_SYNC 0 if the region is NOSYNC; or NULL. A
+ *	region that is not held and becomes DIRTY or NOSYNC makes its chunk pending.
+ * @nr_held: number of bits in @held; read by anyone
  * @legs: see enum dm_regions_legs
  * @spoiled: the mirror was told that a mark is not durable: from then on it reports no
  *	failure of a leg any more (dm-raid1.c, do_failures()), until its table goes. So
@@ -127,7 +128,6 @@ struct dm_regions {
 	unsigned long nr_regions;
 	unsigned long nr_chunks;
 	bool durable;
-	bool by_region;
 
 	raw_spinlock_t lock;
 	unsigned long *marked;
@@ -140,6 +140,8 @@ struct dm_regions {
 	unsigned long *pending;
 	unsigned long *stale;
 	unsigned long *idle;
+	unsigned long *held;
+	unsigned long nr_held;
 	enum dm_regions_legs legs;
 	bool spoiled;
 	bool given_up;
@@ -178,8 +180,6 @@ bool dm_regions_load(struct dm_regions *rg, unsigned long chunk, const u64 *bits
 		     bool merge);
 void dm_regions_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
 		      unsigned int nr_u64s);
-void dm_regions_dirty_image(struct dm_regions *rg, unsigned long chunk, u64 *bits,
-			    unsigned int nr_u64s);
 
 void dm_regions_forget_recent(struct dm_regions *rg);
 u64 dm_regions_clean(struct dm_regions *rg, bool defer);
@@ -188,10 +188,22 @@ void dm_regions_pend_stale(struct dm_regions *rg);
 
 void dm_regions_pend(struct dm_regions *rg, unsigned long chunk);
 void dm_regions_pend_all(struct dm_regions *rg);
-void dm_regions_pend_unclean(struct dm_regions *rg);
 unsigned long dm_regions_next_pending(struct dm_regions *rg, unsigned long from);
 void dm_regions_take(struct dm_regions *rg, unsigned long chunk, unsigned int nr);
 void dm_regions_committed(struct dm_regions *rg);
+
+/* regions-held.c */
+int dm_regions_init_held(struct dm_regions *rg);
+unsigned int dm_regions_pick_unheld(struct dm_regions *rg, unsigned long chunk,
+				    bool idle_too, u64 *batch, unsigned int nr,
+				    unsigned int max);
+unsigned int dm_regions_pick_held(struct dm_regions *rg, u64 *from, u64 *batch,
+				  unsigned int max);
+unsigned int dm_regions_pick_idle(struct dm_regions *rg, u64 *from, u64 *batch,
+				  unsigned int max);
+void dm_regions_hold(struct dm_regions *rg, const u64 *batch, unsigned int nr);
+void dm_regions_set_clean(struct dm_regions *rg, const u64 *batch, unsigned int nr);
+void dm_regions_forget_held(struct dm_regions *rg);
 
 #if IS_ENABLED(CONFIG_DM_LOG_KUNIT_TEST)
 /* tests/regions-check.c: which invariant the map violates, or NULL */
@@ -204,6 +216,13 @@ static inline void dm_regions_pend_locked(struct dm_regions *rg, unsigned long c
 {
 	if (rg->durable && !__test_and_set_bit(chunk, rg->pending))
 		WRITE_ONCE(rg->nr_uncommitted, rg->nr_uncommitted + 1);
+}
+
+/* The daemon's mark does not count any more. Under the lock. */
+static inline void dm_regions_drop_held(struct dm_regions *rg, unsigned long region)
+{
+	if (__test_and_clear_bit(region, rg->held))
+		WRITE_ONCE(rg->nr_held, rg->nr_held - 1);
 }
 
 /* Number of u64s of the stable bitset that hold regions. */
@@ -290,6 +309,19 @@ static __always_inline bool dm_regions_is_clean(const struct dm_regions *rg, u64
 }
 
 /**
+ * dm_regions_is_held() - has the daemon confirmed what it has to know of a region?
+ * @rg: a map with @held
+ * @region: its number
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+static inline bool dm_regions_is_held(const struct dm_regions *rg, u64 region)
+{
+	return dm_regions_bit(rg->held, region);
+}
+
+/**
  * dm_regions_may_clean() - could an idle region become clean?
  * @rg: the map
  *
@@ -348,6 +380,18 @@ static inline unsigned long dm_regions_nr_idle(const struct dm_regions *rg)
 static inline unsigned long dm_regions_nr_dirty(const struct dm_regions *rg)
 {
 	return READ_ONCE(rg->nr_dirty);
+}
+
+/**
+ * dm_regions_nr_held() - how many marks of ours does the daemon hold?
+ * @rg: the map
+ *
+ * Context: any.
+ * Return: their number.
+ */
+static inline unsigned long dm_regions_nr_held(const struct dm_regions *rg)
+{
+	return READ_ONCE(rg->nr_held);
 }
 
 /**

@@ -238,8 +238,13 @@ static int ask(struct us_log *us, u32 type, const void *data, size_t size,
 	return answered_error(call.error);
 }
 
-/* Nothing was learned about the daemon. */
-static bool is_transport_error(int error)
+/**
+ * us_is_unanswered() - was nothing learned about the daemon?
+ * @error: what became of a request
+ *
+ * Return: true if it was not answered.
+ */
+bool us_is_unanswered(int error)
 {
 	switch (error) {
 	case -ESRCH:
@@ -301,14 +306,14 @@ static int introduce(struct us_log *us, enum us_wait wait, u32 *portid)
 	WRITE_ONCE(us->awake, false);
 	r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device, sizeof(device), wait,
 		portid);
-	if (r && !is_transport_error(r)) {
+	if (r && !us_is_unanswered(r)) {
 		/* Perhaps an earlier CTR was carried out, and its answer lost. */
 		r = ask(us, DM_ULOG_DTR, NULL, 0, NULL, 0, wait, portid);
-		if (!is_transport_error(r))
+		if (!us_is_unanswered(r))
 			r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device,
 				sizeof(device), wait, portid);
 	}
-	if (r && !is_transport_error(r)) {
+	if (r && !us_is_unanswered(r)) {
 		us->introduced = false;
 		DMERR_LIMIT("userspace: log %s: the new daemon does not accept the log (error %d)",
 			    us->client.uuid, r);
@@ -342,13 +347,6 @@ void us_forget_answers(struct us_log *us)
 	atomic_inc(&us->generation);
 }
 
-/* It has our marks from its disk, or not at all: give them again. */
-static void forget_daemon(struct us_log *us)
-{
-	us_forget_answers(us);
-	WRITE_ONCE(us->replay, true);
-}
-
 static int reconnect_locked(struct us_log *us, enum us_wait wait)
 {
 	u32 portid = 0;
@@ -364,7 +362,7 @@ static int reconnect_locked(struct us_log *us, enum us_wait wait)
 	}
 	r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors, sizeof(sectors),
 		wait, &portid);
-	if (is_transport_error(r))
+	if (us_is_unanswered(r))
 		return r;
 	/* To be remembered if this attempt fails later. */
 	if (r || portid != us->client.portid)
@@ -392,7 +390,7 @@ static int reconnect_locked(struct us_log *us, enum us_wait wait)
 
 	if (us->changed) {
 		us->changed = false;
-		forget_daemon(us);
+		us_forget_answers(us);
 		DMINFO("userspace: log %s: connected to its daemon again",
 		       us->client.uuid);
 	}
@@ -510,6 +508,17 @@ static int check_errors(struct us_log *us, struct us_try *try)
 	return -EAGAIN;
 }
 
+/* What a daemon was told is not repeated after an error, whatever else was answered. */
+static bool is_refused(const struct us_try *try)
+{
+	unsigned int i;
+
+	for (i = 0; try->generation && i < try->nr; i++)
+		if (try->calls[i].error && try->calls[i].error != -EAGAIN)
+			return true;
+	return false;
+}
+
 /*
  * An answer from another process than before: nothing is known of what that one
  * knows. If it is the same again after a reconnect, it is a second socket of the
@@ -548,7 +557,12 @@ static int try_once(struct us_log *us, struct us_try *try)
 	}
 	if (try->generation && try->generation != atomic_read(&us->generation))
 		return -ESTALE;
+	/* One that knows the log means what it says. */
+	if (try->generation && try->probed)
+		return 0;
 	r = ask_once(us, try);
+	if (is_refused(try))
+		return check_errors(us, try);
 	if (r)
 		return r;
 	if (!accept_sender(us, try))
@@ -597,7 +611,9 @@ static int try_until_answered(struct us_log *us, struct us_try *try)
  * @wait: who waits
  * @generation: of the daemon that they are for, not its successor; 0: for any
  *
- * All are answered by one daemon that knows the log, or all are asked again.
+ * All are answered by one daemon that knows the log, or all are asked again: in the same
+ * order, and nothing behind one that could not be sent. Questions are asked once more
+ * after an error; what is for one daemon is not, if that knows the log.
  *
  * Context: process context, may sleep.
  * Return: 0 if all were answered, with the daemon's errors, or -EPROTO for an answer
@@ -719,7 +735,7 @@ int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 		if (!r && call.error && i) {
 			/* The one before was carried out, and its answer lost? */
 			r = ask(us, DM_ULOG_DTR, NULL, 0, NULL, 0, try.wait, &portid);
-			if (!is_transport_error(r))
+			if (!us_is_unanswered(r))
 				r = ask_once(us, &try);
 		}
 		note_ctr(us, r, call.error);

@@ -103,21 +103,15 @@ static bool region_exists(const struct us_log *us, u64 region)
 }
 
 /* No answer: in this pass there is no more waiting for any, each would take its time. */
-static int ask_daemon(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
-		      int generation)
+static int ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr)
 {
 	int r;
 
 	if (us->sync.unanswered)
 		return -ETIMEDOUT;
-	r = us_ask(us, calls, nr, US_WAIT_LIMITED, generation);
-	us->sync.unanswered = r && r != -ESTALE;
+	r = us_ask(us, calls, nr, US_WAIT_LIMITED, 0);
+	us->sync.unanswered = r != 0;
 	return r;
-}
-
-static int ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr)
-{
-	return ask_daemon(us, calls, nr, 0);
 }
 
 /**
@@ -168,16 +162,16 @@ static bool count_all(struct us_log *us)
 	       !check_count(us, count) && count == us->cache.common.args.nr_regions;
 }
 
-/**
- * us_owes_nosync() - has a region failed that the daemon takes for in sync?
- * @us: the log
- *
- * Context: any.
- * Return: true if it has to be told.
+/*
+ * Has a region failed that the daemon may take for in sync? It is told by a commit. As
+ * long as anything has to be committed that is not known.
  */
-bool us_owes_nosync(const struct us_log *us)
+static bool owes_nosync(struct us_log *us)
 {
-	return READ_ONCE(us->nosync_owed) != READ_ONCE(us->nosync_told);
+	const struct dm_regions *rg = &us->cache.common.regions;
+
+	return dm_regions_nr_nosync(rg) &&
+	       (dm_regions_uncommitted(rg) || us_has_met_another(us));
 }
 
 /* Has the daemon that is there counted all regions? Not those that failed here. */
@@ -201,7 +195,7 @@ static bool are_all_in_sync(struct us_log *us)
 
 	generation = atomic_read(&us->generation);
 	WRITE_ONCE(sync->all, 0);
-	if (count_all(us) && !us_owes_nosync(us))
+	if (count_all(us) && !owes_nosync(us))
 		WRITE_ONCE(sync->all, generation);
 	sync->count_until = now + msecs_to_jiffies(COUNT_MS);
 	return are_all_known(us);
@@ -429,7 +423,7 @@ static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 	 */
 	if (!slot->waits && in_sync &&
 	    !dm_regions_in_sync(&us->cache.common.regions, region))
-		WRITE_ONCE(us->nosync_owed, us->nosync_owed + 1);
+		dm_regions_set_sync(&us->cache.common.regions, region, false);
 	return slot->waits;
 }
 
@@ -573,7 +567,7 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 			break;
 		if (all && generation == atomic_read(&us->generation))
 			sync->search_over = generation;
-		if (all || !count_all(us) || us_owes_nosync(us))
+		if (all || !count_all(us) || owes_nosync(us))
 			break;
 		all = true;
 	}
@@ -588,20 +582,22 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 	return 1;
 }
 
-/* Another daemon may have given the region to another node to recover. */
-static int tell_sync(struct us_log *us, u64 region, bool in_sync)
+/*
+ * One wait in a pass, as for a question. What has failed is committed at once, lest the
+ * write be acknowledged before others know.
+ */
+static int tell_sync(struct us_log *us, u64 region, bool recovered)
 {
-	struct {
-		__u64 region;
-		__s64 in_sync;
-	} news = { .region = region, .in_sync = in_sync };
-	struct dm_ulog_call call = {
-		.type = DM_ULOG_SET_REGION_SYNC,
-		.data = &news,
-		.size = sizeof(news),
-	};
+	int r;
 
-	return ask_daemon(us, &call, 1, in_sync ? us->sync.handed : 0) ?: call.error;
+	if (us->sync.unanswered)
+		return -ETIMEDOUT;
+	if (recovered)
+		r = us_tell_recovered(us, region, us->sync.handed);
+	else
+		r = dm_log_cache_commit(&us->cache, true);
+	us->sync.unanswered = us_is_unanswered(r);
+	return r;
 }
 
 /**
@@ -644,16 +640,9 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 		DMWARN_LIMIT("userspace: log %s: cannot tell that region %llu is %s (error %d)",
 			     us->client.uuid, (u64)region,
 			     recovered ? "recovered, it will be again" : "out of sync", r);
-		if (recovered) {
+		if (recovered)
 			dm_regions_offer(rg, DM_REGIONS_NONE);
-		} else {
-			/* To be told before anything else. */
-			WRITE_ONCE(us->nosync_owed, us->nosync_owed + 1);
+		else
 			dm_log_cache_tend(&us->cache, MSEC_PER_SEC);
-		}
-	} else if (recovered) {
-		/* To be cleared after the next flush of the legs. */
-		set_bit(region, us->maybe);
-		dm_regions_set_sync(rg, region, true);
 	}
 }

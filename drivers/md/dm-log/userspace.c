@@ -217,7 +217,7 @@ static int alloc_maps(struct us_log *us)
 	r = dm_regions_init(&us->cache.common.regions, nr_regions,
 			    DM_REGION_CLEAN, true);
 	if (!r)
-		r = us_commit_init(us);
+		r = us_marks_init(us);
 	if (!r)
 		r = us_sync_init(us);
 	if (r)
@@ -232,8 +232,10 @@ static unsigned int us_tend(struct dm_log_cache *cache)
 	unsigned long start = jiffies;
 	int r;
 
-	if (!READ_ONCE(us->stale))
+	if (!READ_ONCE(us->stale)) {
+		us_renew(us);
 		return 0;
+	}
 
 	r = us_reconnect(us, US_WAIT_LIMITED);
 	if (!r)
@@ -242,9 +244,16 @@ static unsigned int us_tend(struct dm_log_cache *cache)
 	return 2 * MSEC_PER_SEC;
 }
 
+static bool us_may_clean(struct dm_log_cache *cache)
+{
+	return us_may_clear(cache_to_us_log(cache));
+}
+
 static const struct dm_log_cache_ops us_cache_ops = {
 	.commit = us_commit,
 	.tend = us_tend,
+	.clean = us_clean,
+	.may_clean = us_may_clean,
 	.has_more = us_has_more,
 };
 
@@ -266,7 +275,7 @@ static void free_us_log(struct us_log *us, struct dm_target *ti)
 	if (us->dev)
 		dm_put_device(ti, us->dev);
 	us_sync_exit(us);
-	us_commit_exit(us);
+	us_marks_exit(us);
 	dm_log_cache_exit(&us->cache);
 	mutex_destroy(&us->session_lock);
 	kfree(us->ctr_args);
@@ -380,9 +389,6 @@ static int us_resume(struct dm_dirty_log *log)
 
 	dm_regions_restart(&us->cache.common.regions);
 	us_forget_answers(us);
-	/* Whether the daemon has kept marks over the suspend is its secret. */
-	if (us->cache.resumed)
-		WRITE_ONCE(us->replay, true);
 
 	WRITE_ONCE(us->want_awake, true);
 	if (!READ_ONCE(us->stale)) {
@@ -422,7 +428,7 @@ static int us_resume(struct dm_dirty_log *log)
 static int us_flush(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
-	bool force = READ_ONCE(us->stale) || READ_ONCE(us->replay) || us_owes_nosync(us);
+	bool force = READ_ONCE(us->stale) || us_has_met_another(us);
 	int r;
 
 	if (!us_sync_new_pass(us)) {

@@ -127,6 +127,60 @@ struct us_questions {
 	__s64 in_sync[DM_ULOG_WAVE];
 };
 
+/* Regions that are marked, or cleared, in one wave. */
+#define US_NR_MARKS		1024U
+#define US_NR_CLEARS		512U
+/* SET_REGION_SYNC in one wave: what the marks and FLUSH leave room for. */
+#define US_NR_NEWS		(DM_ULOG_WAVE - 1 - US_NR_MARKS / DM_ULOG_GROUP)
+
+/**
+ * struct us_news - payload of SET_REGION_SYNC
+ * @region: of which
+ * @in_sync: 1 or 0
+ */
+struct us_news {
+	__u64 region;
+	__s64 in_sync;
+};
+
+/**
+ * struct us_wave - requests that are sent together; under commit_lock
+ * @nr: number of requests
+ * @nr_news: SET_REGION_SYNC among them
+ * @calls: the requests
+ * @news: payload of SET_REGION_SYNC
+ * @batch: that of the others
+ */
+struct us_wave {
+	unsigned int nr;
+	unsigned int nr_news;
+	struct dm_ulog_call calls[DM_ULOG_WAVE];
+	struct us_news news[US_NR_NEWS];
+	u64 batch[US_NR_MARKS];
+};
+
+/**
+ * struct us_marks - what the daemon was told of writes; under commit_lock
+ * @generation: which daemon; read by anyone
+ * @refused: the generation in which it could not store marks, or 0
+ * @again: it has to be told of idle regions, too
+ * @cluster: several nodes may share it
+ * @quiet_until: nothing is cleared before, in jiffies of 64 bits
+ * @renew_at: when marks are given again; the cleaner
+ * @wave: what is being sent
+ * @chunks: whence it comes
+ */
+struct us_marks {
+	int generation;
+	int refused;
+	bool again;
+	bool cluster;
+	u64 quiet_until;
+	u64 renew_at;
+	struct us_wave *wave;
+	unsigned long *chunks;
+};
+
 /**
  * struct us_log - a log that a daemon keeps
  * @cache: region map, and when it is committed. The map knows of this node's
@@ -155,19 +209,7 @@ struct us_questions {
  * @waiting: it was reported that no daemon answers
  * @waiting_since: in jiffies of 64 bits: a daemon may be away for longer than 32 last
  *
- * @replay: marks have to be given again
- * @nosync_owed: how often SET_REGION_SYNC 0 was owed for all regions that are NOSYNC;
- *	written by the worker
- * @nosync_told: up to which of them it was sent; under commit_lock
- * @held: per region: the daemon has confirmed our mark; under commit_lock
- * @maybe: per region: the daemon may count it as marked by us, or as dirty; set
- *	by the worker, cleared under commit_lock
- * @owed: chunks that may have a region to CLEAR; under commit_lock
- * @nr_owed: whether there are any; read by anyone
- * @bits: images of one chunk; under commit_lock
- * @batch: regions on their way to the daemon; under commit_lock
- * @chunks: chunks being committed; under commit_lock
- *
+ * @marks: what the daemon was told of writes
  * @flush_failed: the last flush failed; the worker only
  * @sync: what the daemon has said
  * @reads: what it is going to be asked
@@ -196,17 +238,7 @@ struct us_log {
 	bool waiting;
 	u64 waiting_since;
 
-	bool replay;
-	unsigned int nosync_owed;
-	unsigned int nosync_told;
-	unsigned long *held;
-	unsigned long *maybe;
-	unsigned long *owed;
-	unsigned long nr_owed;
-	u64 *bits;
-	u64 *batch;
-	unsigned long *chunks;
-
+	struct us_marks marks;
 	bool flush_failed;
 	struct us_sync sync;
 	struct us_reads reads;
@@ -235,6 +267,7 @@ int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 int us_request_region_size(struct us_log *us, u64 *sectors);
 int us_tell(struct us_log *us, u32 type);
 int us_reconnect(struct us_log *us, enum us_wait wait);
+bool us_is_unanswered(int error);
 void us_forget_answers(struct us_log *us);
 bool us_given_up(struct us_log *us);
 void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int error);
@@ -245,7 +278,6 @@ int us_check_region_size(struct us_log *us, u64 sectors, u64 len);
 int us_sync_init(struct us_log *us);
 void us_sync_exit(struct us_log *us);
 bool us_sync_new_pass(struct us_log *us);
-bool us_owes_nosync(const struct us_log *us);
 int us_is_clean(struct dm_dirty_log *log, region_t region);
 int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block);
 int us_is_remote_recovering(struct dm_dirty_log *log, region_t region);
@@ -254,9 +286,19 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region);
 void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync);
 
 /* marks.c */
-int us_commit_init(struct us_log *us);
-void us_commit_exit(struct us_log *us);
+int us_marks_init(struct us_log *us);
+void us_marks_exit(struct us_log *us);
 int us_commit(struct dm_log_cache *cache, bool all);
+int us_clean(struct dm_log_cache *cache, u64 *from);
+bool us_may_clear(struct us_log *us);
+void us_renew(struct us_log *us);
+int us_tell_recovered(struct us_log *us, u64 region, int generation);
 bool us_has_more(struct dm_log_cache *cache);
+
+/* Is there another daemon, which has to be told what is marked? In any context. */
+static inline bool us_has_met_another(const struct us_log *us)
+{
+	return READ_ONCE(us->marks.generation) != atomic_read(&us->generation);
+}
 
 #endif /* DM_LOG_USERSPACE_H */

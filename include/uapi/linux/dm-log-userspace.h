@@ -183,8 +183,9 @@
  * Answer: empty; no error unless all marks are on stable storage.
  *
  * Sent by the worker before it issues writes that follow a MARK_REGION, and at
- * leisure after a CLEAR_REGION. If it fails the writes are held back, if the mirror
- * handles errors, and an event is raised.
+ * leisure after a CLEAR_REGION. An error stands: no mark counts then, and FLUSH is not
+ * sent again before the next RESUME, or to another daemon. The writes are held back, if
+ * the mirror handles errors, and an event is raised.
  */
 #define DM_ULOG_FLUSH			9
 
@@ -196,7 +197,8 @@
  *
  * Sent by the worker, before FLUSH. The writes are issued after that FLUSH has been
  * answered. Marking a region that is marked changes nothing. Not sent again while the
- * region stays marked. Not sent for a log that was made with integrated_flush, see
+ * region stays marked, but for logs of a cluster (their words begin with "clustered"),
+ * every few seconds. Not sent for a log that was made with integrated_flush, see
  * there.
  */
 #define DM_ULOG_MARK_REGION		10
@@ -208,8 +210,7 @@
  * Answer: empty. The short form will do: nothing depends on when it is done.
  *
  * Sent some time after the last write to the regions, when their legs have been
- * flushed, and followed by a FLUSH. Also for regions that were recovered and never
- * marked. The stored bit may become clean only if the region is in sync and no other
+ * flushed, and followed by a FLUSH. Also for regions that were recovered. The stored bit may become clean only if the region is in sync and no other
  * node has it marked.
  */
 #define DM_ULOG_CLEAR_REGION		11
@@ -236,8 +237,9 @@
  *	0 if not.
  * Answer: empty.
  *
- * Sent by the worker. Ends the recovery of the region on this node. Comes before
- * the CLEAR_REGION that lets the stored bit become clean.
+ * Sent by the worker. Ends the recovery of the region on this node. Comes between the
+ * MARK_REGION for what was copied and a FLUSH, and before the CLEAR_REGION that lets the
+ * stored bit become clean.
  */
 #define DM_ULOG_SET_REGION_SYNC		13
 

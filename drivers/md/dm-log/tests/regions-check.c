@@ -58,6 +58,11 @@ const char *dm_regions_check(struct dm_regions *rg,
 			return "a region is IDLE in a chunk that is not idle";
 		if (!rg->durable && marked & ~second)
 			return "a region is IDLE in a map that is not durable";
+		if (rg->held && rg->held[w] & second & ~marked)
+			return "a region is CLEAN and held";
+		if (rg->held && ~(marked ^ second) & ~rg->held[w] && !rg->nr_taken &&
+		    !chunk_bit(rg->pending, first))
+			return "a region is DIRTY or NOSYNC, not held, and not pending";
 		nosync += hweight_long(~(marked | second));
 		dirty += hweight_long(marked & second);
 		idle += hweight_long(marked & ~second);
@@ -73,5 +78,7 @@ const char *dm_regions_check(struct dm_regions *rg,
 		return "the count of uncommitted chunks is wrong";
 	if (rg->recovering != DM_REGIONS_NONE && rg->recovering >= rg->nr_regions)
 		return "a region is recovered that does not exist";
+	if (rg->held && bitmap_weight(rg->held, rg->nr_regions) != rg->nr_held)
+		return "the count of held regions is wrong";
 	return stable_bit && rg->durable ? check_stable(rg, stable_bit, data) : NULL;
 }

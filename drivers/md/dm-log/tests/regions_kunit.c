@@ -35,6 +35,18 @@ static struct dm_regions *new_regions(struct kunit *test, u64 nr,
 	return rg;
 }
 
+/* All of a chunk that a daemon has to be told of. */
+static void hold_all(struct dm_regions *rg, unsigned long chunk)
+{
+	u64 batch[64];
+	unsigned int nr;
+
+	do {
+		nr = dm_regions_pick_unheld(rg, chunk, false, batch, 0, 64);
+		dm_regions_hold(rg, batch, min(nr, 64U));
+	} while (nr > 64);
+}
+
 /* Commit everything; nobody looks at the bits. */
 static void commit_all(struct dm_regions *rg)
 {
@@ -43,6 +55,8 @@ static void commit_all(struct dm_regions *rg)
 	for (chunk = dm_regions_next_pending(rg, 0); chunk < rg->nr_chunks;
 	     chunk = dm_regions_next_pending(rg, chunk)) {
 		dm_regions_take(rg, chunk, 1);
+		if (rg->held)
+			hold_all(rg, chunk);
 		dm_regions_committed(rg);
 	}
 }
@@ -214,7 +228,7 @@ static void e_merge_1(struct dm_regions *rg, u64 region)
 static const struct row rows[] = {
 	{ "mark", e_mark, {
 		[DISK] = { N, D, D, D | PEND },
-		[DAEMON] = { N | PEND, D | PEND, D | PEND, D | PEND },
+		[DAEMON] = { N, D, D, D | PEND },
 		[CORE] = { N, D, NEVER, D } } },
 	{ "clear", e_clear, {
 		[DISK] = { N, I | RECENT, I, C },
@@ -244,10 +258,10 @@ static const struct row rows[] = {
 		[CORE] = { N | FAILED, D | FAILED, NEVER, C | FAILED } } },
 	{ "clean, but legs FAILED", e_clean_failed, {
 		[DISK] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
-		[DAEMON] = { N | FAILED, D | FAILED, I | FAILED, C | FAILED },
+		[DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
 	{ "clean, but spoiled", e_clean_spoiled, {
-		[DISK] = { N, D, I, C }, [DAEMON] = { N, D, I, C },
+		[DISK] = { N, D, I, C }, [DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
 	/* Nobody was told a count, and nothing has failed: a first copy. */
 	{ "restart", e_restart, {
@@ -263,27 +277,27 @@ static const struct row rows[] = {
 		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
 	{ "clean", e_clean, {
 		[DISK] = { N, D, C | PEND, C },
-		[DAEMON] = { N, D, C | PEND, C },
+		[DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
 	{ "clean, busy", e_clean_busy, {
 		[DISK] = { N, D, C | STALE, C },
-		[DAEMON] = { N, D, C | STALE, C },
+		[DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
 	{ "clean, but recent", e_clean_recent, {
 		[DISK] = { N | RECENT, D | RECENT, I | RECENT, C | RECENT },
-		[DAEMON] = { N | RECENT, D | RECENT, I | RECENT, C | RECENT },
+		[DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { NEVER, NEVER, NEVER, NEVER } } },
 	{ "load 0", e_load_0, {
-		[DISK] = { N, N, N, N }, [DAEMON] = { N, N, N, N },
+		[DISK] = { N, N, N, N }, [DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { N, N, NEVER, N } } },
 	{ "load 1", e_load_1, {
-		[DISK] = { C, C, C, C }, [DAEMON] = { C, C, C, C },
+		[DISK] = { C, C, C, C }, [DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { C, C, NEVER, C } } },
 	{ "load 0, merge", e_merge_0, {
-		[DISK] = { N, N, N, N }, [DAEMON] = { N, N, N, N },
+		[DISK] = { N, N, N, N }, [DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { N, N, NEVER, N } } },
 	{ "load 1, merge", e_merge_1, {
-		[DISK] = { N, N, N, C }, [DAEMON] = { N, N, N, C },
+		[DISK] = { N, N, N, C }, [DAEMON] = { NEVER, NEVER, NEVER, NEVER },
 		[CORE] = { N, N, NEVER, C } } },
 };
 
@@ -351,7 +365,8 @@ static void regions_table(struct kunit *test)
 				for (r = 0; r < ARRAY_SIZE(regions); r++) {
 					KUNIT_ASSERT_EQ(test, 0,
 							dm_regions_init(rg, nr, C, kind != CORE));
-					rg->by_region = kind == DAEMON;
+					if (kind == DAEMON)
+						KUNIT_ASSERT_EQ(test, 0, dm_regions_init_held(rg));
 					put_state(rg, regions[r], from);
 					rows[i].happens(rg, regions[r]);
 					KUNIT_EXPECT_EQ_MSG(test, expected,
@@ -676,24 +691,136 @@ static void regions_believed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rg->legs, DM_LEGS_GOOD);
 }
 
-/*
- * B58: the copy is told of regions, not of chunks: whether marking a region again
- * is news is for its user to find out, whatever the state.
- */
-static void regions_by_region(struct kunit *test)
+/* B58: a daemon is told of regions, and a mark is news if it does not hold the region. */
+static void regions_held(struct kunit *test)
 {
 	struct dm_regions *rg = new_regions(test, 10000, DM_REGION_CLEAN, true);
+	u64 batch[128], from = 0;
 
-	rg->by_region = true;
+	KUNIT_ASSERT_EQ(test, dm_regions_init_held(rg), 0);
 	dm_regions_mark(rg, 5000);
+	EXPECT_RULES(test, rg);
 	commit_all(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_is_held(rg, 5000));
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_held(rg), 1);
 	dm_regions_mark(rg, 5000);
-	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 1);
-	commit_all(rg);
 	dm_regions_clear(rg, 5000);
+	dm_regions_mark(rg, 5000);
 	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	dm_regions_clear(rg, 5000);
+
+	/* Seen to be idle, it is not held any more: whatever becomes of the CLEAR. */
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_idle(rg, &from, batch, 128), 0);
+	dm_regions_forget_recent(rg);
+	from = 0;
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_idle(rg, &from, batch, 128), 1);
+	KUNIT_EXPECT_EQ(test, batch[0], 5000);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_held(rg), 0);
+	EXPECT_RULES(test, rg);
 	dm_regions_mark(rg, 5000);
 	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 1);
+	dm_regions_set_clean(rg, batch, 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 5000), DM_REGION_DIRTY);
+	commit_all(rg);
+	EXPECT_RULES(test, rg);
+
+	/* Written to since, and idle again, it is recent. */
+	dm_regions_clear(rg, 5000);
+	dm_regions_set_clean(rg, batch, 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 5000), DM_REGION_IDLE);
+	dm_regions_forget_recent(rg);
+	/* Held again, too. */
+	dm_regions_set_clean(rg, batch, 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 5000), DM_REGION_IDLE);
+	from = 0;
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_idle(rg, &from, batch, 128), 1);
+	dm_regions_set_clean(rg, batch, 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_state(rg, 5000), DM_REGION_CLEAN);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(rg), 0);
+	EXPECT_RULES(test, rg);
+
+	/* What fails while its mark is on its way has to be told once more. */
+	dm_regions_mark(rg, 7);
+	dm_regions_take(rg, 0, 1);
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_unheld(rg, 0, false, batch, 0, 128), 1);
+	dm_regions_set_sync(rg, 7, false);
+	dm_regions_hold(rg, batch, 1);
+	dm_regions_committed(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_is_held(rg, 7));
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+	EXPECT_RULES(test, rg);
+	commit_all(rg);
+	KUNIT_EXPECT_TRUE(test, dm_regions_is_held(rg, 7));
+	from = 0;
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_idle(rg, &from, batch, 128), 0);
+}
+
+/* More than go together, over words and chunks: each once, and then there is an end. */
+static void regions_pick(struct kunit *test)
+{
+	const u64 nr = 2 * CHUNK + 70;
+	struct dm_regions *rg = new_regions(test, nr, DM_REGION_CLEAN, true);
+	unsigned long *seen = dm_regions_alloc_bitmap(nr);
+	u64 batch[200], region, from;
+	unsigned int i, n, total;
+
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	KUNIT_ASSERT_EQ(test, dm_regions_init_held(rg), 0);
+	for (region = 0; region < nr; region++)
+		dm_regions_mark(rg, region);
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_unheld(rg, 1, false, batch, 5, 200), 201);
+	KUNIT_EXPECT_EQ(test, batch[5], CHUNK);
+	KUNIT_EXPECT_EQ(test, batch[199], CHUNK + 194);
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_unheld(rg, 2, false, batch, 0, 200), 70);
+	KUNIT_EXPECT_EQ(test, batch[69], nr - 1);
+	commit_all(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_held(rg), nr);
+
+	for (from = 0, total = 0; (n = dm_regions_pick_held(rg, &from, batch, 200)); total += n)
+		for (i = 0; i < n; i++)
+			KUNIT_EXPECT_EQ(test, batch[i], total + i);
+	KUNIT_EXPECT_EQ(test, total, nr);
+
+	for (region = 0; region < nr; region++)
+		if (region % 3)
+			dm_regions_clear(rg, region);
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_unheld(rg, 0, true, batch, 0, 200), 0);
+	dm_regions_forget_recent(rg);
+	for (from = 0, total = 0; (n = dm_regions_pick_idle(rg, &from, batch, 200)); total += n) {
+		for (i = 0; i < n; i++)
+			KUNIT_EXPECT_FALSE(test, __test_and_set_bit(batch[i], seen));
+		dm_regions_set_clean(rg, batch, n);
+		EXPECT_RULES(test, rg);
+	}
+	KUNIT_EXPECT_EQ(test, total, nr - DIV_ROUND_UP(nr, 3));
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_idle(rg), 0);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	kvfree(seen);
+}
+
+/* Another daemon: what is not clean is news again, idle regions included. */
+static void regions_forget_held(struct kunit *test)
+{
+	struct dm_regions *rg = new_regions(test, 5 * CHUNK, DM_REGION_CLEAN, true);
+	u64 batch[8];
+
+	KUNIT_ASSERT_EQ(test, dm_regions_init_held(rg), 0);
+	dm_regions_forget_held(rg);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+
+	dm_regions_mark(rg, 0);
+	dm_regions_clear(rg, 0);
+	dm_regions_set_sync(rg, 2 * CHUNK, false);
+	e_recovered(rg, 4 * CHUNK);
+	commit_all(rg);
+	dm_regions_forget_held(rg);
+	KUNIT_EXPECT_EQ(test, dm_regions_nr_held(rg), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 2);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 3), 4);
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_unheld(rg, 4, false, batch, 0, 8), 0);
+	KUNIT_EXPECT_EQ(test, dm_regions_pick_unheld(rg, 4, true, batch, 0, 8), 1);
+	EXPECT_RULES(test, rg);
 }
 
 /* Recovered by somebody else's choice: idle, whatever it was, unless written to. */
@@ -736,37 +863,6 @@ static void regions_recovered_unasked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 1);
 }
 
-/* Dirty: marked or out of sync; neither idle, nor clean, nor beyond the end. */
-static void regions_dirty_image(struct kunit *test)
-{
-	const u64 nr = CHUNK + 70;
-	struct dm_regions *rg = new_regions(test, nr, DM_REGION_CLEAN, true);
-	u64 *bits = kunit_kzalloc(test, SZ_512, GFP_KERNEL);
-	u64 region;
-
-	KUNIT_ASSERT_NOT_NULL(test, bits);
-	for (region = 0; region < nr; region++) {
-		if (region % 4 == 0)
-			dm_regions_set_sync(rg, region, false);
-		else if (region % 4 < 3)
-			dm_regions_mark(rg, region);
-		if (region % 4 == 2)
-			dm_regions_clear(rg, region);
-	}
-	dm_regions_dirty_image(rg, 0, bits, DM_REGIONS_CHUNK_U64S);
-	for (region = 0; region < DM_REGIONS_CHUNK_U64S; region++)
-		KUNIT_ASSERT_EQ(test, bits[region], 0x3333333333333333);
-
-	memset(bits, 0x6b, SZ_512);
-	dm_regions_dirty_image(rg, 1, bits, 2);
-	KUNIT_EXPECT_EQ(test, bits[0], 0x3333333333333333);
-	KUNIT_EXPECT_EQ(test, bits[1], 0x33);
-	KUNIT_EXPECT_EQ(test, bits[2], 0x6b6b6b6b6b6b6b6b);
-	dm_regions_dirty_image(rg, 1, bits, DM_REGIONS_CHUNK_U64S);
-	KUNIT_EXPECT_EQ(test, bits[1], 0x33);
-	KUNIT_EXPECT_EQ(test, bits[DM_REGIONS_CHUNK_U64S - 1], 0);
-}
-
 /* From wherever one begins, across words and chunks, to the end. */
 static void regions_next_nosync(struct kunit *test)
 {
@@ -788,25 +884,6 @@ static void regions_next_nosync(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, 33), CHUNK - 1);
 	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, nr), nr);
 	KUNIT_EXPECT_EQ(test, dm_regions_next_nosync(rg, U64_MAX), nr);
-}
-
-/* The copy has forgotten everything: what is not clean is news again. */
-static void regions_pend_unclean(struct kunit *test)
-{
-	struct dm_regions *rg = new_regions(test, 5 * CHUNK, DM_REGION_CLEAN, true);
-
-	dm_regions_pend_unclean(rg);
-	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
-
-	dm_regions_mark(rg, 0);
-	dm_regions_clear(rg, 0);
-	dm_regions_set_sync(rg, 2 * CHUNK, false);
-	e_recovered(rg, 4 * CHUNK);
-	commit_all(rg);
-	dm_regions_pend_unclean(rg);
-	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), 0);
-	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 1), 2);
-	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 3), 4);
 }
 
 /* B15: telling twice must not count twice. */
@@ -1053,7 +1130,7 @@ static void model_mark(struct model *m, u64 r)
 	enum dm_region_state before = dm_regions_state(m->rg, r);
 
 	dm_regions_mark(m->rg, r);
-	if (before == DM_REGION_CLEAN || m->rg->by_region)
+	if (before == DM_REGION_CLEAN)
 		KUNIT_ASSERT_EQ(m->test, dm_regions_next_pending(m->rg, r / CHUNK),
 				r / CHUNK);
 	if (m->region[r].in_sync)
@@ -1155,14 +1232,13 @@ static void model_restart(struct model *m)
 
 		m->region[r].recovering = false;
 		m->region[r].cleared = false;
-		if (m->rg->by_region ||
-		    (state != DM_REGION_DIRTY && state != DM_REGION_IDLE))
+		if (state != DM_REGION_DIRTY && state != DM_REGION_IDLE)
 			continue;
 		m->region[r].in_sync = false;
 		m->region[r].marked = false;
 	}
 	dm_regions_restart(m->rg);
-	m->failed &= m->rg->by_region;
+	m->failed = false;
 	m->again = false;
 	m->progress = false;
 	m->cursor = 0;
@@ -1225,39 +1301,14 @@ static void model_clean(struct model *m)
 		dm_regions_forget_recent(m->rg);
 }
 
-/* After this a commit leaves nothing out. */
-static void model_forget(struct model *m)
+static void model_check_search(struct model *m)
 {
-	u64 r;
+	u64 r, from = pick(m, m->nr), next = dm_regions_next_nosync(m->rg, from);
 
-	dm_regions_pend_unclean(m->rg);
-	for (r = 0; r < m->nr; r++) {
-		unsigned long chunk = r / CHUNK;
-
-		if (dm_regions_state(m->rg, r) != DM_REGION_CLEAN &&
-		    dm_regions_next_pending(m->rg, chunk) != chunk)
-			KUNIT_FAIL(m->test, "region %llu: not pending\n", r);
-	}
-}
-
-static void model_check_images(struct model *m)
-{
-	unsigned long chunk = pick(m, m->rg->nr_chunks);
-	u64 bits[DM_REGIONS_CHUNK_U64S];
-	u64 r, first = chunk * CHUNK, end = min(m->nr, first + CHUNK);
-	u64 next = dm_regions_next_nosync(m->rg, first);
-
-	dm_regions_dirty_image(m->rg, chunk, bits, DM_REGIONS_CHUNK_U64S);
-	for (r = first; r < first + CHUNK; r++) {
-		bool dirty = r < end && (!m->region[r].in_sync || m->region[r].marked);
-
-		if ((bits[r % CHUNK / 64] >> r % 64 & 1) != dirty)
-			KUNIT_FAIL(m->test, "region %llu: dirty image is not %d\n", r,
-				   dirty);
-		if (r < end && !m->region[r].in_sync && r < next)
+	for (r = from; r < min(next, m->nr); r++)
+		if (!m->region[r].in_sync)
 			KUNIT_FAIL(m->test, "region %llu is out of sync, next is %llu\n",
 				   r, next);
-	}
 	if (next < m->nr && m->region[next].in_sync)
 		KUNIT_FAIL(m->test, "region %llu is not out of sync\n", next);
 }
@@ -1334,10 +1385,7 @@ static void model_step(struct model *m)
 			model_restart(m);
 		break;
 	case 16 ... 17:
-		if (!pick(m, 8))
-			model_forget(m);
-		else
-			model_check_images(m);
+		model_check_search(m);
 		break;
 	}
 }
@@ -1362,7 +1410,6 @@ static void regions_random(struct kunit *test)
 		m.progress = false;
 		m.rg = new_regions(test, m.nr, i & 1 ? DM_REGION_CLEAN :
 				   DM_REGION_NOSYNC, true);
-		m.rg->by_region = i % 3 == 0;
 		m.region = kvcalloc(m.nr, sizeof(*m.region), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, m.region);
 		for (r = 0; r < m.nr; r++) {
@@ -1457,11 +1504,11 @@ static struct kunit_case dm_log_regions_cases[] = {
 	KUNIT_CASE(regions_given_up_again),
 	KUNIT_CASE(regions_one_is_missing),
 	KUNIT_CASE(regions_believed),
-	KUNIT_CASE(regions_by_region),
+	KUNIT_CASE(regions_held),
+	KUNIT_CASE(regions_pick),
+	KUNIT_CASE(regions_forget_held),
 	KUNIT_CASE(regions_recovered_unasked),
-	KUNIT_CASE(regions_dirty_image),
 	KUNIT_CASE(regions_next_nosync),
-	KUNIT_CASE(regions_pend_unclean),
 	KUNIT_CASE(regions_count_cannot_drift),
 	KUNIT_CASE(regions_failed_not_offered_again),
 	KUNIT_CASE(regions_awaits_recovery),

@@ -169,6 +169,19 @@ static void fail_write(struct us_mirror *um, struct us_region *r)
 	um->fm.log->type->set_region_sync(um->fm.log, r->nr, 0);
 }
 
+/*
+ * After a failure nothing is CLEARed for as long as there is the log. Here one log goes
+ * through many: it is to forget them, as its successor would.
+ */
+static void forget_failures(struct us_mirror *um)
+{
+	struct us_log *us = to_us_log(um->fm.log);
+
+	us->cache.common.regions.legs = DM_LEGS_GOOD;
+	us->cache.common.regions.spoiled = false;
+	us->marks.refused = 0;
+}
+
 static void recover(struct us_mirror *um, struct us_region *r)
 {
 	struct us_log *us = to_us_log(um->fm.log);
@@ -178,8 +191,10 @@ static void recover(struct us_mirror *um, struct us_region *r)
 	r->unsure = pick(um, 2);
 	/* A new pass, and a daemon that is known to be the one that gives the region. */
 	flush(um);
-	if (!r->unsure)
+	if (!r->unsure) {
 		dm_log_fake_forgive(&um->fm.daemon);
+		forget_failures(um);
+	}
 	um->fm.log->type->is_clean(um->fm.log, r->nr);
 	dm_regions_offer(&us->cache.common.regions, r->nr);
 	us->sync.handed = atomic_read(&us->generation);
@@ -301,18 +316,6 @@ static void break_daemon(struct us_mirror *um)
 	}
 }
 
-/*
- * After a failure nothing is CLEARed for as long as there is the log. Here one log goes
- * through many: it is to forget them, as its successor would.
- */
-static void forget_failures(struct us_mirror *um)
-{
-	struct dm_log_common *common = um->fm.log->context;
-
-	common->regions.legs = DM_LEGS_GOOD;
-	common->regions.spoiled = false;
-}
-
 /* All that was written before is clean at the daemon, and then there is silence. */
 static void suspend_and_resume(struct us_mirror *um)
 {
@@ -409,6 +412,7 @@ static void settle(struct us_mirror *um)
 	dm_log_fake_forgive(&um->fm.daemon);
 	um->fm.fail_leg_flushes = 0;
 	um->fm.in_leg_flush = NULL;
+	forget_failures(um);
 	um->fm.log->type->in_sync(um->fm.log, 1, 1);
 	end_all_writes(um);
 	for (i = 0; i < NR_ACTIVE; i++)
@@ -466,7 +470,7 @@ static void random_run(struct kunit *test, const char *words, u64 seed)
 
 static void us_random(struct kunit *test)
 {
-	random_run(test, "u clustered-core 1024", us_seed ?: get_random_u64());
+	random_run(test, "u testd-core 1024", us_seed ?: get_random_u64());
 }
 
 static void us_random_integrated(struct kunit *test)

@@ -25,7 +25,8 @@
 
 #define NR		FAKE_REGIONS
 #define LEN		"10240000"	/* NR regions of 1024 sectors */
-#define WORDS		"LVM-uuid clustered-disk 253:4 1024"
+#define WORDS		"LVM-uuid testd-disk 253:4 1024"
+#define CLUSTER		"LVM-uuid clustered-disk 253:4 1024"
 
 static int us_test_init(struct kunit *test)
 {
@@ -324,7 +325,7 @@ static void us_create_traffic(struct kunit *test)
 	create_log(fm, WORDS);
 	expect_trace(fm, "CS");
 	KUNIT_EXPECT_STREQ(test, fm->daemon.ctr,
-			   LEN " clustered-disk 253:4 1024");
+			   LEN " testd-disk 253:4 1024");
 	KUNIT_EXPECT_EQ(test, fm->log->type->get_region_size(fm->log), 1024);
 
 	/* The worker runs before the first resume. */
@@ -634,7 +635,7 @@ static void us_mark_during_leg_flush(struct kunit *test)
 	fm->in_leg_flush = write_5_and_6;
 	run_cleaner(fm, 2);
 	/* Region 6 may be cleaned next. */
-	expect_trace(fm, "||XF");
+	expect_trace(fm, "|XF|");
 	KUNIT_EXPECT_EQ(test, nr_held(fm), 2);
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 	KUNIT_EXPECT_TRUE(test, held(fm, 6));
@@ -657,9 +658,9 @@ static void us_mark_during_clear(struct kunit *test)
 	forget_trace(&fm->daemon);
 	fm->on_clear = mark_5_in_clear;
 	run_cleaner(fm, 1);
-	expect_trace(fm, "XF");
+	expect_trace(fm, "XFMF");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "MF");
+	expect_trace(fm, "");
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
@@ -681,27 +682,80 @@ static void us_mark_after_clear(struct kunit *test)
 /* B12: a mark that failed is not forgotten; and it raises an event. */
 static void us_failing_marks(struct kunit *test)
 {
-	static const u32 types[] = { DM_ULOG_MARK_REGION, DM_ULOG_FLUSH };
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
-	unsigned int events;
+
+	mark_some(fm, 0, 3);
+	fm->daemon.fail[DM_ULOG_MARK_REGION] = 2;
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	/* An error of a daemon that knows the log stands. */
+	expect_trace(fm, "MFS");
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+	/* One event for one failure, however often it is noticed. */
+	KUNIT_EXPECT_EQ(test, fm->nr_events, 1);
+	forget_trace(&fm->daemon);
+
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
+}
+
+/* How a daemon loses what it could not store: it does not say so again. */
+static void forget_if_flush_fails(struct dm_log_fake_mirror *fm, u32 type)
+{
+	if (type == DM_ULOG_FLUSH && fm->daemon.fail[type])
+		bitmap_zero(fm->daemon.marked, NR);
+}
+
+/*
+ * B74: a FLUSH that failed is not asked for again: cmirrord would say that all is well,
+ * and have done nothing. No mark counts, old ones included, and nothing is cleared, until
+ * there is another daemon, or a resume.
+ */
+static void us_failing_flush(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(types); i++) {
-		events = fm->nr_events;
-		mark_some(fm, 100 * i, 3);
-		fm->daemon.fail[types[i]] = 4;
-		KUNIT_EXPECT_LT(test, flush(fm), 0);
-		KUNIT_EXPECT_LT(test, flush(fm), 0);
-		KUNIT_EXPECT_EQ(test, fm->daemon.fail[types[i]], 0);
-		KUNIT_EXPECT_EQ(test, nr_held(fm), 3 * i);
-		/* One event for one failure, however often it is noticed. */
-		KUNIT_EXPECT_EQ(test, fm->nr_events, events + 1);
-		forget_trace(&fm->daemon);
-
+	for (i = 0; i < 2; i++) {
+		mark_some(fm, 0, 3);
 		KUNIT_EXPECT_EQ(test, flush(fm), 0);
-		expect_trace(fm, "MF");
-		KUNIT_EXPECT_EQ(test, nr_held(fm), 3 * (i + 1));
+		clear(fm, 2);
+		fm->on_request = forget_if_flush_fails;
+		fm->daemon.fail[DM_ULOG_FLUSH] = 1;
+		mark(fm, 7 + i);
+		KUNIT_EXPECT_LT(test, flush(fm), 0);
+		forget_trace(&fm->daemon);
+		KUNIT_EXPECT_LT(test, flush(fm), 0);
+		KUNIT_EXPECT_LT(test, flush(fm), 0);
+		run_cleaner(fm, 3);
+		expect_trace(fm, "");
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+
+		if (i) {
+			dm_log_fake_restart(fm, true);
+		} else {
+			KUNIT_EXPECT_LT(test, suspend_log(fm), 0);
+			KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+		}
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		KUNIT_EXPECT_EQ(test, nr_held(fm), 4 + i);
 	}
+}
+
+/* The same if nothing more can be learned of the daemon, or others are not answered. */
+static void us_failing_flush_then_silence(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->daemon.fail[DM_ULOG_FLUSH] = 1;
+	fm->daemon.mute[DM_ULOG_MARK_REGION] = 1;
+	fm->daemon.ignore[DM_ULOG_GET_REGION_SIZE] = 3;
+	mark(fm, 5);
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	KUNIT_EXPECT_NULL(test, strchr(fm->daemon.trace, 'F'));
 }
 
 /* The same if the mirror gives the write up: nobody knows what the daemon has. */
@@ -709,14 +763,14 @@ static void us_failed_mark_cleared(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	mark(fm, 5);
-	fm->daemon.fail[DM_ULOG_FLUSH] = 2;
+	fm->daemon.fail[DM_ULOG_MARK_REGION] = 1;
 	KUNIT_EXPECT_LT(test, flush(fm), 0);
 	clear(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	/* B69: nor what the mirror tells us of its legs from now on. */
 	run_cleaner(fm, 2);
-	KUNIT_EXPECT_TRUE(test, test_bit(5, fm->daemon.marked));
 	/* The write after it needs its own. */
 	mark(fm, 5);
 	forget_trace(&fm->daemon);
@@ -732,11 +786,11 @@ static void us_failing_clears(struct kunit *test)
 	mark_some(fm, 0, 3);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	clear_some(fm, 0, 3);
-	fm->daemon.fail[DM_ULOG_CLEAR_REGION] = 2;
+	fm->daemon.fail[DM_ULOG_CLEAR_REGION] = 1;
 	run_cleaner(fm, 1);
 	forget_trace(&fm->daemon);
 	run_cleaner(fm, 1);
-	expect_trace(fm, "XSX");
+	expect_trace(fm, "XFS|");
 	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
 
 	/* It may have been carried out: 1 is marked again. */
@@ -753,21 +807,102 @@ static void us_failing_clears(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, held(fm, 1));
 }
 
-/* Of a CLEAR that was answered, but whose FLUSH failed, nothing is known. */
+/* B74: of a CLEAR whose FLUSH failed nothing is known, nor of any mark. */
 static void us_failing_clear_flush(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 
-	mark(fm, 5);
+	mark_some(fm, 5, 2);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	clear(fm, 5);
 	run_cleaner(fm, 1);
-	fm->daemon.fail[DM_ULOG_FLUSH] = 2;
+	fm->daemon.fail[DM_ULOG_FLUSH] = 1;
 	forget_trace(&fm->daemon);
 	run_cleaner(fm, 1);
-	expect_trace(fm, "XFSF");
+	expect_trace(fm, "XFS|");
 	run_cleaner(fm, 1);
-	expect_trace(fm, "XF");
+	KUNIT_EXPECT_NULL(test, strchr(fm->daemon.trace, 'X'));
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+}
+
+/* A wave is one, or none: what was sent behind a request that got lost does not count. */
+static void us_wave_again(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 40);
+	fm->daemon.ignore[DM_ULOG_MARK_REGION] = 1;
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MMFMMF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 40);
+
+	/* Nor is anything sent behind one that could not be. */
+	mark_some(fm, 100, 40);
+	fm->daemon.send_error = -ENOBUFS;
+	fm->daemon.send_fails = 1;
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MMF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 80);
+}
+
+/* B63: a write to what is held needs nothing, not even a lock. */
+static void us_hot_write(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	const struct dm_regions *rg = &to_us_log(fm->log)->cache.common.regions;
+
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 5);
+	mark(fm, 5);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	run_cleaner(fm, 2);
+	KUNIT_EXPECT_FALSE(test, dm_regions_uncommitted(rg));
+	clear(fm, 5);
+	run_cleaner(fm, 2);
+	mark(fm, 5);
+	KUNIT_EXPECT_TRUE(test, dm_regions_uncommitted(rg));
+}
+
+/*
+ * B75: in a cluster a daemon may have lost who has marked what: marks are given again
+ * every few seconds, and who has just joined clears nothing until all have done so.
+ */
+static void us_marks_renewed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, CLUSTER);
+	struct us_log *us = to_us_log(fm->log);
+
+	mark_some(fm, 0, 40);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 1);
+	forget_trace(&fm->daemon);
+	run_cleaner(fm, 3);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	expect_trace(fm, "PO");
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+
+	/* Nobody has anything to say, but it is time. */
+	bitmap_zero(fm->daemon.marked, NR);
+	bitmap_zero(fm->daemon.durable, NR);
+	us->marks.renew_at = 0;
+	run_cleaner(fm, 3);
+	expect_trace(fm, "MMF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 40);
+	/* All others have had time, too. */
+	us->marks.quiet_until = 0;
+	run_cleaner(fm, 2);
+	expect_trace(fm, "|XF");
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 39);
+
+	dm_log_fake_restart(fm, true);
+	clear(fm, 2);
+	run_cleaner(fm, 3);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 39);
+	KUNIT_EXPECT_NULL(test, strchr(fm->daemon.trace, 'X'));
+	KUNIT_EXPECT_LE(test, us->cache.longest_ms, 5000);
 }
 
 /*
@@ -790,48 +925,17 @@ static void us_recovered(struct kunit *test)
 	set_sync(fm, 7, 1);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 7), 1);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "WYI");
+	/* What was copied may be in a cache: nobody else may clear it. */
+	expect_trace(fm, "WMYFI");
 	KUNIT_EXPECT_TRUE(test, test_bit(7, fm->daemon.in_sync));
+	KUNIT_EXPECT_TRUE(test, held(fm, 7));
 	run_cleaner(fm, 2);
 	expect_trace(fm, "|XF");
 	run_cleaner(fm, 2);
 	expect_trace(fm, "");
 }
 
-/* What the worker does once SET_REGION_SYNC is answered, while the cleaner waits. */
-static void recover_7_in_flush(struct dm_log_fake_mirror *fm, u32 type)
-{
-	struct us_log *us = to_us_log(fm->log);
-
-	if (type != DM_ULOG_FLUSH)
-		return;
-	fm->on_request = NULL;
-	set_bit(7, us->maybe);
-	dm_regions_set_sync(&us->cache.common.regions, 7, true);
-}
-
-/* A daemon ignores the CLEAR of a region that is recovered only then: one more is owed. */
-static void us_recovered_in_clear(struct kunit *test)
-{
-	struct dm_log_fake_mirror *fm = start(test, WORDS);
-	region_t region = 0;
-
-	mark(fm, 7);
-	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	clear(fm, 7);
-	__clear_bit(7, fm->daemon.in_sync);
-	fm->daemon.work = 7;
-	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
-	clear(fm, 7);
-	forget_trace(&fm->daemon);
-	fm->on_request = recover_7_in_flush;
-	run_cleaner(fm, 2);
-	expect_trace(fm, "|XF");
-	run_cleaner(fm, 2);
-	expect_trace(fm, "|XF");
-}
-
-/* Contract C3: it was never marked, so a write to it has to be. */
+/* Contract C3: it was marked when it was said to be recovered, and not cleared since. */
 static void us_recovered_then_marked(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
@@ -839,7 +943,7 @@ static void us_recovered_then_marked(struct kunit *test)
 	recover(fm, 7);
 	mark(fm, 7);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "YMF");
+	expect_trace(fm, "MYF");
 	KUNIT_EXPECT_TRUE(test, held(fm, 7));
 	run_cleaner(fm, 3);
 	expect_trace(fm, "");
@@ -857,7 +961,7 @@ static void us_failed_write(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	set_sync(fm, 5, 0);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
-	expect_trace(fm, "MFYI");
+	expect_trace(fm, "MFYMFI");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	run_cleaner(fm, 3);
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
@@ -870,7 +974,7 @@ static void us_failed_write(struct kunit *test)
 
 	recover(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "Y");
+	expect_trace(fm, "MYF");
 	KUNIT_EXPECT_TRUE(test, test_bit(5, fm->daemon.in_sync));
 	run_cleaner(fm, 2);
 	expect_trace(fm, "");
@@ -905,9 +1009,9 @@ static void us_failed_write_not_told(struct kunit *test)
 
 	mark(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
 	set_sync(fm, 5, 0);
-	expect_trace(fm, "MFYSY");
+	expect_trace(fm, "MFYMFS");
 	KUNIT_EXPECT_TRUE(test, test_bit(5, fm->daemon.in_sync));
 	mark(fm, 6);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
@@ -1292,7 +1396,7 @@ static void us_writes_while_all_in_sync(struct kunit *test)
 
 	/* Not what failed here, nor by another daemon. */
 	us->sync.count_until = get_jiffies_64() + 3600 * HZ;
-	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
 	set_sync(fm, 7, 0);
 	us->sync.count_until = 0;
 	forget_trace(&fm->daemon);
@@ -1351,7 +1455,7 @@ static void us_search_not_over(struct kunit *test)
 	set_sync(fm, 5, 0);
 
 	/* Nor the count of a daemon that was not told what has failed. */
-	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
 	set_sync(fm, 6, 0);
 	__set_bit(5, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
@@ -1379,9 +1483,9 @@ static void us_search_over(struct kunit *test)
 	forget_trace(&fm->daemon);
 	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
 	expect_trace(fm, "WN");
+	recover(fm, 7);
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
-	__set_bit(7, fm->daemon.in_sync);
 	forget_trace(&fm->daemon);
 	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
 	expect_trace(fm, "WNW");
@@ -1585,27 +1689,27 @@ static void us_write_to_what_failed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
 	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
-	expect_trace(fm, "QIY");
+	expect_trace(fm, "QIYMF");
 	/* Nor is it read from any leg. */
 	__set_bit(5, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
 }
 
-/* B58: recovered here, and failed: the next write's mark is news to the daemon. */
+/* B58: recovered here, then cleared, then failed: the next write's mark is news. */
 static void us_mark_of_what_failed(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
 
 	recover(fm, 5);
+	run_cleaner(fm, 2);
+	KUNIT_EXPECT_FALSE(test, held(fm, 5));
 	dm_regions_offer(&to_us_log(fm->log)->cache.common.regions, 5);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
 	set_sync(fm, 5, 0);
-	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	bitmap_zero(fm->daemon.durable, NR);
-	bitmap_zero(fm->daemon.marked, NR);
-	to_us_log(fm->log)->held[0] = 0;
 	mark(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
 }
 
 /* An answer of nobody: a hint must not be more than there is, and 2 is no bool. */
@@ -1745,7 +1849,7 @@ static void us_insync_cache_ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
 	mark(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
 	set_sync(fm, 5, 0);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 5), -EWOULDBLOCK);
 	KUNIT_EXPECT_EQ(test, in_sync_now(fm, 6), -EWOULDBLOCK);
@@ -1797,7 +1901,7 @@ static void us_status_strings(struct kunit *test)
 	forget_trace(daemon);
 	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_IMA, 256), "");
 	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_TABLE, 256),
-			   "userspace 4 LVM-uuid clustered-disk 253:4 1024 ");
+			   "userspace 4 LVM-uuid testd-disk 253:4 1024 ");
 	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_TABLE, 12), "userspace 4");
 	expect_trace(fm, "");
 }
@@ -2166,7 +2270,7 @@ static void us_restart_between_mark_and_flush(struct kunit *test)
 	mark(fm, 6);
 	fm->on_request = restart_before_flush;
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "MFSCSRFMF");
+	expect_trace(fm, "MFSCSRMF");
 	KUNIT_EXPECT_EQ(test, nr_held(fm), 2);
 }
 
@@ -2198,7 +2302,7 @@ static void us_restart_nosync(struct kunit *test)
 
 	mark(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 2;
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
 	set_sync(fm, 5, 0);
 	dm_log_fake_restart(fm, true);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
@@ -2307,7 +2411,7 @@ static void us_lost_answers(struct kunit *test)
 	fm->daemon.ignore[DM_ULOG_FLUSH] = 1;
 	mark(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "MMFF");
+	expect_trace(fm, "MFMF");
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 	/* A read can do without, and in this pass nothing more is waited for. */
 	fm->daemon.ignore[DM_ULOG_IN_SYNC] = 1;
@@ -2392,11 +2496,15 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_mark_during_clear),
 	KUNIT_CASE(us_mark_after_clear),
 	KUNIT_CASE(us_failing_marks),
+	KUNIT_CASE(us_failing_flush),
+	KUNIT_CASE(us_failing_flush_then_silence),
 	KUNIT_CASE(us_failed_mark_cleared),
 	KUNIT_CASE(us_failing_clears),
 	KUNIT_CASE(us_failing_clear_flush),
+	KUNIT_CASE(us_wave_again),
+	KUNIT_CASE(us_hot_write),
+	KUNIT_CASE(us_marks_renewed),
 	KUNIT_CASE(us_recovered),
-	KUNIT_CASE(us_recovered_in_clear),
 	KUNIT_CASE(us_recovered_then_marked),
 	KUNIT_CASE(us_failed_write),
 	KUNIT_CASE(us_given_up_not_cleared),
