@@ -113,7 +113,7 @@ static void add_marks(struct us_log *us, struct us_wave *wave, unsigned int nr)
 /* The disk of the daemon has failed; it may not say so again. */
 static void refuse(struct us_log *us, int error)
 {
-	us->marks.refused = us->marks.generation;
+	us->marks.refused = us->marks.epoch;
 	dm_regions_forget_held(&us->cache.common.regions);
 	DMWARN("userspace: log %s: the daemon cannot store marks (error %d): none counts",
 	       us->client.uuid, error);
@@ -125,7 +125,7 @@ static int send_wave(struct us_log *us, enum us_wait wait)
 	unsigned int i;
 	int r;
 
-	r = us_ask(us, wave->calls, wave->nr, wait, us->marks.generation);
+	r = us_ask(us, wave->calls, wave->nr, wait, us->marks.epoch);
 	if (r == -ESTALE)
 		return r;
 	/* Also if nothing could be learned of the daemon after it. */
@@ -153,11 +153,11 @@ static void begin_wave(struct us_log *us)
 static void meet_daemon(struct us_log *us)
 {
 	struct us_marks *marks = &us->marks;
-	int generation = atomic_read(&us->generation);
+	int epoch = us_epoch(us);
 
-	if (marks->generation == generation)
+	if (marks->epoch == epoch)
 		return;
-	WRITE_ONCE(marks->generation, generation);
+	WRITE_ONCE(marks->epoch, epoch);
 	marks->again = true;
 	marks->quiet_until = get_jiffies_64() + msecs_to_jiffies(QUIET_MS);
 	marks->renew_at = get_jiffies_64() + msecs_to_jiffies(RENEW_MS);
@@ -227,13 +227,15 @@ static int commit_some(struct us_log *us, enum us_wait wait)
 static int find_daemon(struct us_log *us, enum us_wait wait)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
+	struct us_until until;
 	u64 sectors;
 
 	if (dm_regions_nr_dirty(rg) || dm_regions_nr_nosync(rg))
 		return us_request(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors,
 				  sizeof(sectors), wait);
 	/* Nothing does. */
-	us_reconnect(us, US_WAIT_LIMITED);
+	until = us_until(us, US_WAIT_LIMITED);
+	us_reconnect(us, &until);
 	return 0;
 }
 
@@ -245,7 +247,7 @@ static int commit_marks(struct us_log *us, enum us_wait wait)
 
 	for (;;) {
 		meet_daemon(us);
-		if (us->marks.refused == us->marks.generation)
+		if (us->marks.refused == us->marks.epoch)
 			return -EIO;
 		if (dm_regions_next_pending(rg, 0) >= rg->nr_chunks)
 			break;
@@ -278,9 +280,9 @@ int us_commit(struct dm_log_cache *cache, bool all)
 	enum us_wait wait = all ? US_WAIT_LIMITED : US_WAIT_WORKER;
 	int r = 0;
 
-	if (READ_ONCE(us->stale))
+	if (us_is_lost(us))
 		r = find_daemon(us, wait);
-	if (!r && !READ_ONCE(us->stale))
+	if (!r && !us_is_lost(us))
 		r = commit_marks(us, wait);
 	plan_renewal(us);
 	return r;
@@ -296,7 +298,7 @@ int us_commit(struct dm_log_cache *cache, bool all)
 bool us_may_clear(struct us_log *us)
 {
 	return !us->marks.cluster ||
-	       (us->marks.generation == atomic_read(&us->generation) &&
+	       (us->marks.epoch == us_epoch(us) &&
 		time_after_eq64(get_jiffies_64(), us->marks.quiet_until));
 }
 
@@ -313,16 +315,18 @@ int us_clean(struct dm_log_cache *cache, u64 *from)
 	struct us_log *us = cache_to_us_log(cache);
 	struct dm_regions *rg = &cache->common.regions;
 	struct us_marks *marks = &us->marks;
+	struct us_until until;
 	unsigned int nr;
 	int r;
 
-	if (READ_ONCE(us->stale)) {
-		r = us_reconnect(us, US_WAIT_LIMITED);
+	if (us_is_lost(us)) {
+		until = us_until(us, US_WAIT_LIMITED);
+		r = us_reconnect(us, &until);
 		if (r)
 			return r;
 	}
 	meet_daemon(us);
-	if (marks->refused == marks->generation || !us_may_clear(us))
+	if (marks->refused == marks->epoch || !us_may_clear(us))
 		return 0;
 	nr = dm_regions_pick_idle(rg, from, marks->wave->batch, US_NR_CLEARS);
 	if (!nr)
@@ -360,8 +364,8 @@ void us_renew(struct us_log *us)
 	marks->renew_at = now + msecs_to_jiffies(RENEW_MS);
 	do {
 		mutex_lock(&us->cache.commit_lock);
-		if (!us->cache.gated && marks->generation == atomic_read(&us->generation) &&
-		    marks->refused != marks->generation)
+		if (!us->cache.gated && marks->epoch == us_epoch(us) &&
+		    marks->refused != marks->epoch)
 			nr = dm_regions_pick_held(rg, &from, marks->wave->batch, US_NR_MARKS);
 		begin_wave(us);
 		add_marks(us, marks->wave, nr);
@@ -375,7 +379,7 @@ void us_renew(struct us_log *us)
  * us_tell_recovered() - this node has recovered a region
  * @us: the log
  * @region: its number
- * @generation: when the daemon gave it
+ * @epoch: when the daemon gave it
  *
  * Its mark goes first, and is held: what was copied may be in the caches of the legs, so
  * another node's CLEAR must not make it clean.
@@ -383,7 +387,7 @@ void us_renew(struct us_log *us)
  * Context: the worker.
  * Return: 0, and the map knows; or a negative errno.
  */
-int us_tell_recovered(struct us_log *us, u64 region, int generation)
+int us_tell_recovered(struct us_log *us, u64 region, int epoch)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
 	struct us_wave *wave = us->marks.wave;
@@ -391,7 +395,7 @@ int us_tell_recovered(struct us_log *us, u64 region, int generation)
 
 	mutex_lock(&us->cache.commit_lock);
 	meet_daemon(us);
-	if (us->marks.generation == generation && us->marks.refused != generation &&
+	if (us->marks.epoch == epoch && us->marks.refused != epoch &&
 	    !us->cache.gated) {
 		begin_wave(us);
 		wave->batch[0] = region;
@@ -420,6 +424,6 @@ bool us_has_more(struct dm_log_cache *cache)
 {
 	struct us_log *us = cache_to_us_log(cache);
 
-	return dm_regions_uncommitted(&cache->common.regions) || READ_ONCE(us->stale) ||
+	return dm_regions_uncommitted(&cache->common.regions) || us_is_lost(us) ||
 	       us_has_met_another(us);
 }

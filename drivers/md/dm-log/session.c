@@ -3,16 +3,35 @@
  * The userspace log's session with its daemon: requests that are repeated until
  * they are answered, and daemons that die, hang and come back.
  *
+ * from		event						to
+ * -		CTR, GET_REGION_SIZE answered			ASLEEP
+ * ASLEEP	RESUME answered					AWAKE; epoch
+ * AWAKE	PRESUSPEND answered				HALTED
+ * any but LOST	POSTSUSPEND answered				ASLEEP
+ * any		the socket was closed; an answer from another	LOST; the cleaner
+ *		socket; an answered error, once per request;	looks after it
+ *		one of the messages above not answered
+ * LOST		GET_REGION_SIZE answered: by the same socket	as before
+ *		by another one					ASLEEP; epoch
+ *		by an error; then CTR (error: DTR, CTR) and	ASLEEP; epoch
+ *		GET_REGION_SIZE answered
+ *		not answered, or lost again meanwhile		LOST
+ *
+ * Then it is told what it lacks of what is wanted, which resume, presuspend and
+ * postsuspend say: that is all that they do.
+ *
  * An error is not an answer. A daemon that was restarted does not know the log and
  * says so to every request; taken for "not in sync", that would make the mirror
  * write to one leg and forget about it. So after an error, or an answer from
- * another process than before, the daemon is asked whether it knows the log
- * (GET_REGION_SIZE), and if not, gets to know it: CTR, RESUME if the log is live,
- * and all marks again. Then the request is repeated.
+ * another socket than before, the daemon is asked whether it knows the log. Then the
+ * request is repeated; but not what it was told, if it does know the log (us_ask()).
  *
  * Not every failure to deliver a message means that the daemon is gone: a full
  * socket buffer looks the same. It is gone if its socket was closed, of which
  * netlink tells, or if it does not know the log.
+ *
+ * The epoch counts the daemons, and the resumes. Who remembers something that a daemon
+ * has said, or was told, remembers the epoch with it; nobody else's fields are touched.
  */
 
 #include <linux/delay.h>
@@ -29,47 +48,8 @@
 
 #define DM_MSG_PREFIX "dirty region log"
 
-/* A process that asks a daemon which is known not to answer. */
-#define SILENT_MS		(1 * MSEC_PER_SEC)
-/* An undelivered message is tried again after a time that grows up to this. */
-#define BACKOFF_MAX_MS		250U
-/* A live daemon with a full socket buffer gets this long to read from it. */
-#define OVERRUN_MS		(1 * MSEC_PER_SEC)
-
 /* How often CTR is sent before loading a table fails. */
 #define CTR_TRIES		4
-
-/*
- * A request that was not answered for so long is sent again (protocol); what can
- * be put off is put off. Only tests are in more of a hurry.
- */
-unsigned int dm_log_resend_ms = 15 * MSEC_PER_SEC;
-
-/**
- * struct us_try - requests while they are being tried, all together
- * @calls: the requests
- * @nr: how many
- * @exact: the payload of an answer must have exactly @calls.capacity bytes
- * @wait: who waits
- * @generation: the only daemon that they are for; 0: any
- * @start: since when, in jiffies
- * @limit_ms: how long %US_WAIT_LIMITED waits: not long if nobody answers anyway
- * @backoff_ms: how long to wait before the next attempt
- * @probed: an error was answered, and the daemon said that it knows the log
- * @switched: the answers came from another socket than the ones before
- */
-struct us_try {
-	struct dm_ulog_call *calls;
-	unsigned int nr;
-	bool exact;
-	enum us_wait wait;
-	int generation;
-	unsigned long start;
-	unsigned int limit_ms;
-	unsigned int backoff_ms;
-	bool probed;
-	bool switched;
-};
 
 /**
  * us_session_init() - prepare to talk to a daemon
@@ -77,9 +57,10 @@ struct us_try {
  */
 void us_session_init(struct us_log *us)
 {
-	mutex_init(&us->session_lock);
+	mutex_init(&us->session.mutex);
+	spin_lock_init(&us->session.lock);
 	/* 0 is none. */
-	atomic_set(&us->generation, 1);
+	atomic_set(&us->session.epoch, 1);
 }
 
 /**
@@ -92,171 +73,61 @@ void us_lost(struct dm_ulog_client *client)
 {
 	struct us_log *us = container_of(client, struct us_log, client);
 
-	WRITE_ONCE(us->lost, true);
-	/* Pairs with the barrier in reconnect_locked(). */
-	smp_mb();
-	WRITE_ONCE(us->stale, true);
+	spin_lock(&us->session.lock);
+	WRITE_ONCE(client->portid, 0);
+	WRITE_ONCE(us->session.state, US_LOST);
+	spin_unlock(&us->session.lock);
 	/* If nobody asks for anything, the cleaner gives the marks again. */
 	dm_log_cache_tend(&us->cache, 0);
 }
 
 /**
- * us_given_up() - has waiting for the daemon come to an end?
+ * us_doubt() - it is to be found out whether the daemon knows the log
  * @us: the log
  *
- * Return: true if a suspend has waited long enough, or I/O has.
+ * Context: any thread.
  */
-bool us_given_up(struct us_log *us)
+void us_doubt(struct us_log *us)
 {
-	unsigned int timeout_s = READ_ONCE(dm_log_daemon_timeout_s);
-
-	if (READ_ONCE(us->client.hurry) &&
-	    time_after_eq(jiffies, READ_ONCE(us->client.hurry_until)))
-		return true;
-	return timeout_s && READ_ONCE(us->waiting) &&
-	       time_after_eq64(get_jiffies_64(), READ_ONCE(us->waiting_since) +
-			       timeout_s * HZ);
+	spin_lock(&us->session.lock);
+	WRITE_ONCE(us->session.state, US_LOST);
+	spin_unlock(&us->session.lock);
 }
 
 /**
- * us_report_waiting() - say once, not for every retry, that no daemon answers
+ * us_meet() - a daemon has answered: from now on us_lost() is about that one
  * @us: the log
- * @type: to what
- * @since: when, in jiffies
- * @error: how it failed
+ * @portid: of its socket
+ *
+ * Context: any thread.
  */
-void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int error)
+void us_meet(struct us_log *us, u32 portid)
 {
-	if (READ_ONCE(us->waiting))
-		return;
-	us->waiting_since = get_jiffies_64() - (jiffies - since);
-	WRITE_ONCE(us->waiting, true);
-	trace_dm_log_failure(us->cache.common.stats.dev, us->client.uuid, error);
-	DMWARN("userspace: log %s: no answer to %s from a daemon (error %d): waiting",
-	       us->client.uuid, dm_ulog_type_name(type), error);
-	if (us->cache.resumed)
-		dm_log_raise_event(us->cache.common.ti);
+	spin_lock(&us->session.lock);
+	WRITE_ONCE(us->client.portid, portid);
+	spin_unlock(&us->session.lock);
 }
 
-static void report_answer(struct us_log *us)
+/* It has been told all. Is it still there? */
+static void found(struct us_log *us, u32 portid)
 {
-	if (!READ_ONCE(us->waiting))
-		return;
-	WRITE_ONCE(us->waiting, false);
-	DMINFO("userspace: log %s: the daemon answers again", us->client.uuid);
+	spin_lock(&us->session.lock);
+	/* Pairs with us_is_lost(), whose caller must see the epoch. */
+	if (us->client.portid == portid)
+		smp_store_release(&us->session.state, us->session.told);
+	spin_unlock(&us->session.lock);
 }
 
-static unsigned long wait_limit_ms(struct us_log *us, enum us_wait wait)
+/* 0, or the daemon's or the transport's error. */
+static int ask(struct us_log *us, u32 type, void *reply, size_t capacity,
+	       const struct us_until *until, u32 *portid)
 {
-	/* Whoever listens is not the daemon that we knew. */
-	if (READ_ONCE(us->lost))
-		return SILENT_MS;
+	struct dm_ulog_call call = { .type = type, .reply = reply, .capacity = capacity };
+	int r = us_ask_once(us, &call, until);
 
-	if (us_given_up(us) || (wait != US_WAIT_WORKER && READ_ONCE(us->client.silent)))
-		return min_t(unsigned int, SILENT_MS, dm_log_resend_ms);
-	return dm_log_resend_ms;
-}
-
-static void check_answer(struct us_log *us, const struct us_try *try,
-			 struct dm_ulog_call *call)
-{
-	if (call->error || !try->exact || call->reply_size == call->capacity)
-		return;
-	DMERR_LIMIT("userspace: log %s: answer to %s has %zu bytes, expected %zu",
-		    us->client.uuid, dm_ulog_type_name(call->type), call->reply_size,
-		    call->capacity);
-	call->error = -EPROTO;
-}
-
-/* An answer to each message; the answers' errors are in @try->calls. */
-static int ask_once(struct us_log *us, struct us_try *try)
-{
-	unsigned int timeout_s = READ_ONCE(dm_log_daemon_timeout_s);
-	unsigned long ms = wait_limit_ms(us, try->wait);
-	struct dm_log_stats *stats = &us->cache.common.stats;
-	unsigned int i;
-	int r;
-
-	if (timeout_s && try->wait != US_WAIT_IOCTL)
-		ms = min_t(unsigned long, ms, timeout_s * MSEC_PER_SEC);
-	try->calls->timeout = msecs_to_jiffies(ms);
-	try->calls->killable = try->wait == US_WAIT_IOCTL;
-	atomic64_add(try->nr, &stats->requests);
-	r = dm_ulog_calls(&us->client, try->calls, try->nr);
-	for (i = 0; i < try->nr; i++) {
-		if (!try->calls[i].portid)
-			atomic64_inc(&stats->unanswered);
-		else if (!r)
-			check_answer(us, try, &try->calls[i]);
-	}
+	if (!us_is_unanswered(r))
+		*portid = call.portid;
 	return r;
-}
-
-/*
- * The daemon's errors, so that none of them looks like one of the transport's:
- * only that it asks for another attempt is as good as no answer.
- */
-static int answered_error(int error)
-{
-	switch (error) {
-	case -EAGAIN:
-	case -ENOMEM:
-		return -EBUSY;
-	case -ESRCH:
-	case -ENOBUFS:
-	case -ETIMEDOUT:
-	case -ECONNRESET:
-	case -EINTR:
-	case -EBUSY:
-		return -EIO;
-	}
-	return error;
-}
-
-/* Ask something while reconnecting: 0, or the daemon's or the transport's error. */
-static int ask(struct us_log *us, u32 type, const void *data, size_t size,
-	       void *reply, size_t capacity, enum us_wait wait, u32 *portid)
-{
-	struct dm_ulog_call call = {
-		.type = type,
-		.data = data,
-		.size = size,
-		.reply = reply,
-		.capacity = capacity,
-	};
-	struct us_try try = {
-		.calls = &call,
-		.nr = 1,
-		.exact = type != DM_ULOG_CTR,
-		.wait = wait,
-	};
-	int r = ask_once(us, &try);
-
-	if (r)
-		return r;
-	*portid = call.portid;
-	return answered_error(call.error);
-}
-
-/**
- * us_is_unanswered() - was nothing learned about the daemon?
- * @error: what became of a request
- *
- * Return: true if it was not answered.
- */
-bool us_is_unanswered(int error)
-{
-	switch (error) {
-	case -ESRCH:
-	case -ENOMEM:
-	case -ENOBUFS:
-	case -ETIMEDOUT:
-	case -ECONNRESET:
-	case -EINTR:
-	case -EBUSY:
-		return true;
-	}
-	return false;
 }
 
 /**
@@ -288,33 +159,43 @@ static size_t ctr_size(const struct us_log *us)
 	size_t size = strlen(us->ctr_args);
 	const char *last = strrchr(us->ctr_args, ' ');
 
-	if (READ_ONCE(us->ever_awake) && last &&
+	if (us->session.heard && last &&
 	    (!strcmp(last, " sync") || !strcmp(last, " nosync")))
 		size = last - us->ctr_args;
 	return size;
 }
 
-/* Make a daemon that does not know the log know it. */
-static int introduce(struct us_log *us, enum us_wait wait, u32 *portid)
+static int send_ctr(struct us_log *us, const struct us_until *until)
 {
 	/* The name of the device, which we have already. */
 	char device[DM_NAME_LEN];
-	size_t size = ctr_size(us);
+	struct dm_ulog_call call = {
+		.type = DM_ULOG_CTR,
+		.data = us->ctr_args,
+		.size = ctr_size(us),
+		.reply = device,
+		.capacity = sizeof(device),
+	};
+
+	return us_ask_once(us, &call, until);
+}
+
+/* Make a daemon that does not know the log know it. */
+static int introduce(struct us_log *us, const struct us_until *until)
+{
+	u32 portid;
 	int r;
 
-	us->introduced = true;
-	WRITE_ONCE(us->awake, false);
-	r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device, sizeof(device), wait,
-		portid);
+	us->session.ctr_sent = true;
+	r = send_ctr(us, until);
 	if (r && !us_is_unanswered(r)) {
 		/* Perhaps an earlier CTR was carried out, and its answer lost. */
-		r = ask(us, DM_ULOG_DTR, NULL, 0, NULL, 0, wait, portid);
+		r = ask(us, DM_ULOG_DTR, NULL, 0, until, &portid);
 		if (!us_is_unanswered(r))
-			r = ask(us, DM_ULOG_CTR, us->ctr_args, size, device,
-				sizeof(device), wait, portid);
+			r = send_ctr(us, until);
 	}
 	if (r && !us_is_unanswered(r)) {
-		us->introduced = false;
+		us->session.ctr_sent = false;
 		DMERR_LIMIT("userspace: log %s: the new daemon does not accept the log (error %d)",
 			    us->client.uuid, r);
 	}
@@ -333,376 +214,197 @@ static int check_known_size(const struct us_log *us, u64 sectors)
 	return -EPROTO;
 }
 
-/**
- * us_forget_answers() - nothing that the daemon has said of regions holds any more
- * @us: the log
- *
- * Also not what is on its way. The answers of this pass of the worker, about reads, are
- * not meant.
- *
- * Context: any thread.
- */
-void us_forget_answers(struct us_log *us)
+/* Tell the daemon something, and learn whether it was that one that has heard it. */
+static int tell(struct us_log *us, u32 type, const struct us_until *until)
 {
-	atomic_inc(&us->generation);
+	unsigned long start = jiffies;
+	u32 portid;
+	int r;
+
+	/* A socket that is full for a moment loses nothing. */
+	for (;;) {
+		portid = 0;
+		r = ask(us, type, NULL, 0, until, &portid);
+		if ((r != -ESRCH && r != -ENOBUFS && r != -ENOMEM) ||
+		    !READ_ONCE(us->client.portid) ||
+		    time_after_eq(jiffies, start + msecs_to_jiffies(US_OVERRUN_MS)))
+			break;
+		msleep(50);
+	}
+	if (!r && portid != READ_ONCE(us->client.portid))
+		r = -ESTALE;
+	if (r)
+		us_doubt(us);
+	return r;
 }
 
-static int reconnect_locked(struct us_log *us, enum us_wait wait)
+/*
+ * What it lacks of what is wanted.
+ * @known: it has just said that it knows the log: an error about a suspend is none
+ */
+static int tell_wanted(struct us_log *us, const struct us_until *until, bool known)
 {
-	u32 portid = 0;
+	struct us_session *s = &us->session;
+	enum us_state wanted = READ_ONCE(s->wanted);
+	int r;
+
+	if (wanted == US_ASLEEP ? s->told != US_ASLEEP : s->unsure) {
+		r = tell(us, DM_ULOG_POSTSUSPEND, until);
+		s->unsure = us_is_unanswered(r);
+		if (r && (s->unsure || r == -ESTALE || !known))
+			return r;
+		s->told = US_ASLEEP;
+	}
+	if (wanted != US_ASLEEP && s->told == US_ASLEEP) {
+		r = tell(us, DM_ULOG_RESUME, until);
+		if (r)
+			return r;
+		s->told = US_AWAKE;
+		s->heard = true;
+		/* It has read its log, and who knows whether it has kept our marks. */
+		atomic_inc(&s->epoch);
+	}
+	if (wanted == US_HALTED && s->told == US_AWAKE) {
+		r = tell(us, DM_ULOG_PRESUSPEND, until);
+		if (r && (us_is_unanswered(r) || r == -ESTALE || !known))
+			return r;
+		s->told = US_HALTED;
+	}
+	return 0;
+}
+
+/* Which daemon is there, and does it know the log? */
+static int find(struct us_log *us, const struct us_until *until)
+{
+	struct us_session *s = &us->session;
+	u32 portid = 0, before = READ_ONCE(us->client.portid);
 	u64 sectors = 0;
 	int r;
 
-	lockdep_assert_held(&us->session_lock);
-
-	/* What us_lost() says from now on is about whoever answers next. */
-	if (READ_ONCE(us->lost)) {
-		us->changed = true;
-		WRITE_ONCE(us->lost, false);
-	}
-	r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors, sizeof(sectors),
-		wait, &portid);
+	r = ask(us, DM_ULOG_GET_REGION_SIZE, &sectors, sizeof(sectors), until, &portid);
 	if (us_is_unanswered(r))
 		return r;
 	/* To be remembered if this attempt fails later. */
-	if (r || portid != us->client.portid)
-		us->changed = true;
-	WRITE_ONCE(us->client.portid, portid);
-
+	if (r || portid != before)
+		s->changed = true;
+	us_meet(us, portid);
 	if (r) {
-		r = introduce(us, wait, &portid);
+		r = introduce(us, until);
 		if (!r)
-			r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors,
-				sizeof(sectors), wait, &portid);
+			r = ask(us, DM_ULOG_GET_REGION_SIZE, &sectors, sizeof(sectors),
+				until, &portid);
 	}
-	if (!r)
-		r = check_known_size(us, sectors);
+	return r ?: check_known_size(us, sectors);
+}
+
+static int reconnect_locked(struct us_log *us, const struct us_until *until)
+{
+	struct us_session *s = &us->session;
+	u32 portid;
+	int r;
+
+	lockdep_assert_held(&s->mutex);
+
+	r = find(us, until);
 	if (r)
 		return r;
-
-	if (READ_ONCE(us->want_awake) && !us->awake) {
-		r = ask(us, DM_ULOG_RESUME, NULL, 0, NULL, 0, wait, &portid);
-		if (r)
-			return r;
-		WRITE_ONCE(us->awake, true);
-		WRITE_ONCE(us->ever_awake, true);
-	}
-
-	if (us->changed) {
-		us->changed = false;
-		us_forget_answers(us);
+	if (s->changed)
+		s->told = US_ASLEEP;
+	portid = READ_ONCE(us->client.portid);
+	r = tell_wanted(us, until, true);
+	if (r)
+		return r == -ESTALE ? -ECONNRESET : r;
+	if (s->changed) {
+		s->changed = false;
+		atomic_inc(&s->epoch);
 		DMINFO("userspace: log %s: connected to its daemon again",
 		       us->client.uuid);
 	}
-	/* Pairs with try_once(), which must see what was found out. */
-	smp_store_release(&us->stale, false);
-	/* Pairs with the barrier in us_lost(): was it lost again? */
-	smp_mb();
-	if (READ_ONCE(us->lost))
-		WRITE_ONCE(us->stale, true);
-	report_answer(us);
+	found(us, portid);
+	us_report_answer(us);
 	return 0;
+}
+
+static int unlock_session(struct us_log *us, int r)
+{
+	mutex_unlock(&us->session.mutex);
+	wake_up_all(&us->client.wait);
+	return r;
 }
 
 /*
  * A process does not queue behind the worker, which may wait for long; it gives a
  * reconnect under way a moment to end.
  */
-static int lock_session(struct us_log *us, enum us_wait wait)
+static int lock_session(struct us_log *us, const struct us_until *until)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(SILENT_MS);
+	struct mutex *mutex = &us->session.mutex;
+	bool locked = false;
+	long r;
 
-	if (wait != US_WAIT_IOCTL) {
-		mutex_lock(&us->session_lock);
+	if (until->wait != US_WAIT_IOCTL) {
+		mutex_lock(mutex);
 		return 0;
 	}
-
-	while (!mutex_trylock(&us->session_lock)) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		if (time_after(jiffies, end))
-			return -ESRCH;
-		msleep(20);
-	}
-	return 0;
+	r = wait_event_killable_timeout(us->client.wait, (locked = mutex_trylock(mutex)),
+					max_t(long, min_t(long, until->end - jiffies, HZ), 1));
+	if (locked)
+		return 0;
+	return r < 0 ? -EINTR : -ESRCH;
 }
 
 /**
  * us_reconnect() - find out whether the daemon knows the log, or make it know
  * @us: the log
- * @wait: who waits
+ * @until: who waits, and until when
  *
  * One attempt. Does nothing if another thread has done it meanwhile.
  *
  * Context: process context, may sleep.
- * Return: 0; or a negative errno, and the log is still stale.
+ * Return: 0; or a negative errno, and the daemon is still lost.
  */
-int us_reconnect(struct us_log *us, enum us_wait wait)
+int us_reconnect(struct us_log *us, const struct us_until *until)
 {
-	int r;
+	int r = lock_session(us, until);
 
-	r = lock_session(us, wait);
 	if (r)
 		return r;
-	if (READ_ONCE(us->stale))
-		r = reconnect_locked(us, wait);
-	mutex_unlock(&us->session_lock);
-	return r;
-}
-
-/* Does this node copy a region? By the worker. */
-static bool is_recovering(const struct us_log *us)
-{
-	return us->cache.common.regions.recovering != DM_REGIONS_NONE;
-}
-
-static bool out_of_time(struct us_log *us, const struct us_try *try, int error)
-{
-	unsigned long waited = jiffies - try->start;
-
-	switch (try->wait) {
-	case US_WAIT_WORKER:
-		return us_given_up(us) || (is_recovering(us) &&
-		       waited >= 2 * msecs_to_jiffies(dm_log_resend_ms));
-	case US_WAIT_LIMITED:
-		/* Without I/O there is nobody for whom waiting is worth it. */
-		return error == -ETIMEDOUT || us_given_up(us) || READ_ONCE(us->client.hurry) ||
-		       !READ_ONCE(us->want_awake) ||
-		       waited >= msecs_to_jiffies(try->limit_ms);
-	case US_WAIT_IOCTL:
-		break;
-	}
-	/* It took its time, is known to be gone, or is only busy. */
-	return error == -ETIMEDOUT || READ_ONCE(us->stale) ||
-	       waited >= msecs_to_jiffies(OVERRUN_MS);
-}
-
-static void back_off(struct us_log *us, struct us_try *try)
-{
-	try->backoff_ms = clamp(2 * try->backoff_ms, 10U, BACKOFF_MAX_MS);
-	if (READ_ONCE(us->client.hurry))
-		msleep(min(try->backoff_ms, 100U));
-	else
-		wait_event_timeout(us->client.wait, READ_ONCE(us->client.hurry),
-				   msecs_to_jiffies(try->backoff_ms));
-}
-
-/*
- * Has the daemon answered with an error? Does it know the log at all?
- * Return: -EAGAIN or -EBUSY if the requests are to be made again, at once or soon.
- */
-static int check_errors(struct us_log *us, struct us_try *try)
-{
-	bool errs = false;
-	unsigned int i;
-
-	for (i = 0; i < try->nr; i++) {
-		if (try->calls[i].error == -EAGAIN)
-			return -EBUSY;
-		errs |= try->calls[i].error != 0;
-	}
-	if (!errs || try->probed)
-		return 0;
-	try->probed = true;
-	WRITE_ONCE(us->stale, true);
-	return -EAGAIN;
-}
-
-/* What a daemon was told is not repeated after an error, whatever else was answered. */
-static bool is_refused(const struct us_try *try)
-{
-	unsigned int i;
-
-	for (i = 0; try->generation && i < try->nr; i++)
-		if (try->calls[i].error && try->calls[i].error != -EAGAIN)
-			return true;
-	return false;
-}
-
-/*
- * An answer from another process than before: nothing is known of what that one
- * knows. If it is the same again after a reconnect, it is a second socket of the
- * same daemon. Several answers are worth something if they come from one.
- * Return: true if the answers may be used.
- */
-static bool accept_sender(struct us_log *us, struct us_try *try)
-{
-	u32 portid = try->calls->portid;
-	bool one = true;
-	unsigned int i;
-
-	for (i = 1; i < try->nr; i++)
-		one &= try->calls[i].portid == portid;
-	if (one && READ_ONCE(us->client.portid) == portid)
-		return true;
-	if (one && try->switched) {
-		WRITE_ONCE(us->client.portid, portid);
-		return true;
-	}
-	try->switched = true;
-	WRITE_ONCE(us->stale, true);
-	return false;
-}
-
-/* One round. Return: 0 with answers in @try->calls, -EAGAIN for another round. */
-static int try_once(struct us_log *us, struct us_try *try)
-{
-	int r;
-
-	/* Pairs with the release in reconnect_locked(). */
-	if (smp_load_acquire(&us->stale)) {
-		r = us_reconnect(us, try->wait);
-		if (r)
-			return r;
-	}
-	if (try->generation && try->generation != atomic_read(&us->generation))
-		return -ESTALE;
-	/* One that knows the log means what it says. */
-	if (try->generation && try->probed)
-		return 0;
-	r = ask_once(us, try);
-	if (is_refused(try))
-		return check_errors(us, try);
-	if (r)
-		return r;
-	if (!accept_sender(us, try))
-		return -EAGAIN;
-	return check_errors(us, try);
-}
-
-static int try_until_answered(struct us_log *us, struct us_try *try)
-{
-	int r;
-
-	try->start = jiffies;
-	try->limit_ms = dm_log_resend_ms;
-	if (READ_ONCE(us->waiting))
-		try->limit_ms = min_t(unsigned int, SILENT_MS, dm_log_resend_ms);
-	for (;;) {
-		r = try_once(us, try);
-		if (!r) {
-			report_answer(us);
-			return 0;
-		}
-		if (r == -EAGAIN)
-			continue;
-		if (r == -ESTALE)
-			return r;
-		if (r == -EINTR ||
-		    (try->wait == US_WAIT_IOCTL && fatal_signal_pending(current)))
-			return -EINTR;
-		if (out_of_time(us, try, r)) {
-			us_report_waiting(us, try->calls->type, try->start, r);
-			return r;
-		}
-		/* A socket that was full for a moment is no news. */
-		if (r == -ETIMEDOUT ||
-		    time_after(jiffies, try->start + msecs_to_jiffies(OVERRUN_MS)))
-			us_report_waiting(us, try->calls->type, try->start, r);
-		back_off(us, try);
-	}
+	if (us_is_lost(us))
+		r = reconnect_locked(us, until);
+	return unlock_session(us, r);
 }
 
 /**
- * us_ask() - ask the daemon several things at once, and see to it that answers come
+ * us_want() - say what the log is to be for the daemon from now on
  * @us: the log
- * @calls: what is asked; an answer must have exactly as many bytes as there is room for
- * @nr: how many, up to %DM_ULOG_WAVE
- * @wait: who waits
- * @generation: of the daemon that they are for, not its successor; 0: for any
+ * @wanted: %US_AWAKE, %US_HALTED or %US_ASLEEP
  *
- * All are answered by one daemon that knows the log, or all are asked again: in the same
- * order, and nothing behind one that could not be sent. Questions are asked once more
- * after an error; what is for one daemon is not, if that knows the log.
- *
- * Context: process context, may sleep.
- * Return: 0 if all were answered, with the daemon's errors, or -EPROTO for an answer
- *	of another length, in @calls; -ESTALE if there is another daemon; or what
- *	dm_ulog_calls() returns, if no answers came in the time that @wait allows.
- */
-int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
-	   enum us_wait wait, int generation)
-{
-	struct us_try try = {
-		.calls = calls,
-		.nr = nr,
-		.exact = true,
-		.wait = wait,
-		.generation = generation,
-	};
-
-	return try_until_answered(us, &try);
-}
-
-/**
- * us_request() - ask the daemon, and see to it that an answer comes
- * @us: the log
- * @type: one of DM_ULOG_*
- * @data: payload of the request
- * @size: its length in bytes
- * @reply: where the answer's payload goes; zeroed if there is none
- * @reply_size: the length that it must have
- * @wait: who waits
- *
- * Context: process context, may sleep.
- * Return: 0, or a negative errno: the daemon's, if it knows the log; or as for us_ask().
- */
-int us_request(struct us_log *us, u32 type, const void *data, size_t size,
-	       void *reply, size_t reply_size, enum us_wait wait)
-{
-	struct dm_ulog_call call = {
-		.type = type,
-		.data = data,
-		.size = size,
-		.reply = reply,
-		.capacity = reply_size,
-	};
-	int r;
-
-	r = us_ask(us, &call, 1, wait, 0) ?: call.error;
-	if (r && reply_size)
-		memset(reply, 0, reply_size);
-	return r;
-}
-
-/**
- * us_request_status() - ask the daemon for its status string
- * @us: the log
- * @reply: the answer, always NUL-terminated
- * @capacity: room in @reply
+ * The daemon is told, or its successor. One that cannot be told now will be when it is
+ * found again.
  *
  * Context: a process; killable.
- * Return: 0, or a negative errno as for us_request().
+ * Return: 0, or a negative errno: the daemon's or the transport's.
  */
-int us_request_status(struct us_log *us, char *reply, size_t capacity)
+int us_want(struct us_log *us, enum us_state wanted)
 {
-	struct dm_ulog_call call = {
-		.type = DM_ULOG_STATUS_INFO,
-		.reply = reply,
-		.capacity = capacity - 1,
-	};
-	struct us_try try = { .calls = &call, .nr = 1, .wait = US_WAIT_IOCTL };
+	struct us_until until = us_until(us, US_WAIT_IOCTL);
+	u32 portid;
 	int r;
 
-	r = try_until_answered(us, &try) ?: call.error;
-	reply[r ? 0 : call.reply_size] = '\0';
-	return r;
-}
-
-/* After CTR: the daemon knows the log unless it says that it does not. */
-static void note_ctr(struct us_log *us, int r, int error)
-{
-	switch (r) {
-	case 0:
-		/* The last two are our words for an answer that makes no sense. */
-		us->introduced = !error || error == -EPROTO || error == -ENOSPC;
-		break;
-	case -ETIMEDOUT:
-	case -ECONNRESET:
-	case -EINTR:
-		us->introduced = true;
-		break;
+	WRITE_ONCE(us->session.wanted, wanted);
+	r = mutex_lock_killable(&us->session.mutex);
+	if (r)
+		return r;
+	if (!us_is_lost(us)) {
+		portid = READ_ONCE(us->client.portid);
+		r = tell_wanted(us, &until, false);
+		if (!r && !us_is_lost(us))
+			found(us, portid);
 	}
+	/* A daemon that does not know the log gets to know it. */
+	if (us_is_lost(us) && (!r || !us_is_unanswered(r)))
+		r = reconnect_locked(us, &until);
+	return unlock_session(us, r);
 }
 
 /**
@@ -725,33 +427,38 @@ int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 		.reply = device,
 		.capacity = capacity,
 	};
-	struct us_try try = { .calls = &call, .nr = 1, .wait = US_WAIT_IOCTL };
+	struct us_until until;
 	unsigned int i;
 	u32 portid;
 	int r;
 
 	for (i = 0; i < CTR_TRIES; i++) {
-		r = ask_once(us, &try);
-		if (!r && call.error && i) {
+		until = us_until(us, US_WAIT_IOCTL);
+		r = us_ask_once(us, &call, &until);
+		if (r && !us_is_unanswered(r) && i) {
 			/* The one before was carried out, and its answer lost? */
-			r = ask(us, DM_ULOG_DTR, NULL, 0, NULL, 0, try.wait, &portid);
+			r = ask(us, DM_ULOG_DTR, NULL, 0, &until, &portid);
 			if (!us_is_unanswered(r))
-				r = ask_once(us, &try);
+				r = us_ask_once(us, &call, &until);
 		}
-		note_ctr(us, r, call.error);
-		if (!r && call.error != -EAGAIN)
+		/*
+		 * It knows the log unless it says that it does not. These two are our words
+		 * for an answer that makes no sense, the others for none.
+		 */
+		if (call.portid)
+			us->session.ctr_sent = !r || r == -EPROTO || r == -ENOSPC;
+		else if (r == -ETIMEDOUT || r == -ECONNRESET || r == -EINTR)
+			us->session.ctr_sent = true;
+		if (!us_is_unanswered(r) || r == -EINTR)
 			break;
-		if (r == -EINTR || r == -EINVAL)
-			return r;
 		if (r != -ETIMEDOUT)
 			msleep(50);
 	}
-	if (r)
-		return r;
-
-	WRITE_ONCE(us->client.portid, call.portid);
-	*device_size = call.reply_size;
-	return call.error;
+	if (!r) {
+		us_meet(us, call.portid);
+		*device_size = call.reply_size;
+	}
+	return r;
 }
 
 /**
@@ -764,39 +471,31 @@ int us_request_ctr(struct us_log *us, char *device, size_t capacity,
  */
 int us_request_region_size(struct us_log *us, u64 *sectors)
 {
+	struct us_until until = us_until(us, US_WAIT_IOCTL);
 	__u64 answer = 0;
 	u32 portid;
 	int r;
 
-	r = ask(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &answer, sizeof(answer),
-		US_WAIT_IOCTL, &portid);
+	r = ask(us, DM_ULOG_GET_REGION_SIZE, &answer, sizeof(answer), &until, &portid);
 	if (!r)
 		*sectors = answer;
 	return r;
 }
 
 /**
- * us_tell() - tell the daemon something, once, and do not insist
+ * us_forget() - have the daemon forget the log, once, and do not insist
  * @us: the log
- * @type: DM_ULOG_PRESUSPEND, _POSTSUSPEND, _RESUME or _DTR
  *
  * Context: a process; killable.
  * Return: 0, or a negative errno: the daemon's or the transport's.
  */
-int us_tell(struct us_log *us, u32 type)
+int us_forget(struct us_log *us)
 {
-	u32 portid = 0;
-	int r;
+	struct us_until until = us_until(us, US_WAIT_IOCTL);
+	u32 portid;
 
-	/*
-	 * Known to be gone: to its successor the log means nothing yet. But if that
-	 * is not certain, DTR is the last chance to have the log forgotten.
-	 */
-	if (READ_ONCE(us->stale) && type != DM_ULOG_DTR)
-		return -ESRCH;
-	r = ask(us, type, NULL, 0, NULL, 0, US_WAIT_IOCTL, &portid);
-	/* A stranger, or perhaps one: whoever asks next finds out. */
-	if (portid && (r || portid != READ_ONCE(us->client.portid)))
-		WRITE_ONCE(us->stale, true);
-	return r;
+	/* If it is not certain that it knows the log, this is the last chance. */
+	if (!us->session.ctr_sent)
+		return 0;
+	return ask(us, DM_ULOG_DTR, NULL, 0, &until, &portid);
 }

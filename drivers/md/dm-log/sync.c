@@ -147,6 +147,13 @@ static int check_count(struct us_log *us, u64 count)
 	return 0;
 }
 
+/* Before RESUME the daemon does not know what it is going to find; nor after a suspend. */
+static bool may_count(const struct us_log *us)
+{
+	return READ_ONCE(us->session.wanted) != US_ASLEEP &&
+	       READ_ONCE(us->session.state) != US_ASLEEP;
+}
+
 /* Does the daemon count all regions as in sync? By the worker. */
 static bool count_all(struct us_log *us)
 {
@@ -157,8 +164,7 @@ static bool count_all(struct us_log *us)
 		.capacity = sizeof(count),
 	};
 
-	/* Before RESUME the daemon does not know yet what it is going to find. */
-	return READ_ONCE(us->awake) && !ask(us, &call, 1) && !call.error &&
+	return may_count(us) && !ask(us, &call, 1) && !call.error &&
 	       !check_count(us, count) && count == us->cache.common.args.nr_regions;
 }
 
@@ -177,9 +183,8 @@ static bool owes_nosync(struct us_log *us)
 /* Has the daemon that is there counted all regions? Not those that failed here. */
 static bool are_all_known(struct us_log *us)
 {
-	/* Pairs with the release in reconnect_locked(). */
-	return !smp_load_acquire(&us->stale) &&
-	       READ_ONCE(us->sync.all) == atomic_read(&us->generation);
+	return !us_is_lost(us) &&
+	       READ_ONCE(us->sync.all) == us_epoch(us);
 }
 
 /* The same, and if it was some time ago, ask again. */
@@ -187,16 +192,16 @@ static bool are_all_in_sync(struct us_log *us)
 {
 	struct us_sync *sync = &us->sync;
 	u64 now = get_jiffies_64();
-	int generation;
+	int epoch;
 
 	if (time_before64(now, sync->count_until) ||
 	    (us->insync_cache && are_all_known(us)))
 		return are_all_known(us);
 
-	generation = atomic_read(&us->generation);
+	epoch = us_epoch(us);
 	WRITE_ONCE(sync->all, 0);
 	if (count_all(us) && !owes_nosync(us))
-		WRITE_ONCE(sync->all, generation);
+		WRITE_ONCE(sync->all, epoch);
 	sync->count_until = now + msecs_to_jiffies(COUNT_MS);
 	return are_all_known(us);
 }
@@ -500,7 +505,7 @@ region_t us_get_sync_count(struct dm_dirty_log *log)
 	u64 nr_regions = us->cache.common.args.nr_regions;
 	__u64 count;
 
-	if ((READ_ONCE(us->awake) || (READ_ONCE(us->stale) && READ_ONCE(us->want_awake))) &&
+	if (may_count(us) &&
 	    !us_request(us, DM_ULOG_GET_SYNC_COUNT, NULL, 0, &count, sizeof(count),
 			US_WAIT_IOCTL) &&
 	    !check_count(us, count))
@@ -554,19 +559,19 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 {
 	struct us_log *us = to_us_log(log);
 	struct us_sync *sync = &us->sync;
-	int r, generation = atomic_read(&us->generation);
+	int r, epoch = us_epoch(us);
 	bool all = false;
 	u64 work;
 
-	if (sync->search_over == generation)
+	if (sync->search_over == epoch)
 		return 0;
 
 	for (;;) {
 		r = ask_resync_work(us, &work);
 		if (r)
 			break;
-		if (all && generation == atomic_read(&us->generation))
-			sync->search_over = generation;
+		if (all && epoch == us_epoch(us))
+			sync->search_over = epoch;
 		if (all || !count_all(us) || owes_nosync(us))
 			break;
 		all = true;
@@ -575,7 +580,7 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 		return r;
 
 	forget_all(sync);
-	sync->handed = atomic_read(&us->generation);
+	sync->handed = us_epoch(us);
 	dm_regions_offer(&us->cache.common.regions, work);
 	trace_dm_log_resync_work(us->cache.common.stats.dev, work);
 	*region = work;

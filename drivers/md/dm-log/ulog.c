@@ -224,9 +224,6 @@ VISIBLE_IF_DM_LOG_KUNIT void dm_ulog_released(u32 portid)
 	int bucket;
 
 	spin_lock(&ulog_lock);
-	list_for_each_entry(client, &ulog_clients, list)
-		if (READ_ONCE(client->portid) == portid)
-			client->lost(client);
 	hash_for_each_safe(ulog_calls, bucket, next, call, node) {
 		if (READ_ONCE(call->wait->client->portid) != portid)
 			continue;
@@ -234,6 +231,10 @@ VISIBLE_IF_DM_LOG_KUNIT void dm_ulog_released(u32 portid)
 		call->wait->lost = true;
 		end_wait(call->wait);
 	}
+	/* They may forget the number. */
+	list_for_each_entry(client, &ulog_clients, list)
+		if (READ_ONCE(client->portid) == portid)
+			client->lost(client);
 	spin_unlock(&ulog_lock);
 }
 
@@ -308,25 +309,20 @@ static long time_left(const struct dm_ulog_client *client, unsigned long start,
 	return passed < timeout ? timeout - passed : 0;
 }
 
-static int wait_for_answers(struct ulog_wait *wait, unsigned long timeout, bool killable)
+static int wait_for_answers(struct ulog_wait *wait, unsigned long timeout)
 {
 	struct dm_ulog_client *client = wait->client;
 	unsigned long start = jiffies;
 	long r;
 
 	for (;;) {
-		/* A process that can be killed has its own limits. */
-		bool hurry = !killable && READ_ONCE(client->hurry);
+		bool hurry = READ_ONCE(client->hurry);
 		long left = time_left(client, start, timeout, hurry);
 
-		if (killable)
-			r = wait_event_killable_timeout(client->wait,
-							READ_ONCE(wait->done), left);
-		else
-			r = wait_event_timeout(client->wait,
-					       READ_ONCE(wait->done) ||
-					       READ_ONCE(client->hurry) != hurry,
-					       left);
+		/* A work item gets no signals. */
+		r = wait_event_killable_timeout(client->wait,
+						READ_ONCE(wait->done) ||
+						READ_ONCE(client->hurry) != hurry, left);
 		if (READ_ONCE(wait->done))
 			return 0;
 		if (r < 0)
@@ -416,7 +412,7 @@ int dm_ulog_calls(struct dm_ulog_client *client, struct dm_ulog_call *calls,
 
 	r = send_requests(&wait, calls, nr);
 	if (!r)
-		r = wait_for_answers(&wait, calls->timeout, calls->killable);
+		r = wait_for_answers(&wait, calls->timeout);
 
 	spin_lock(&ulog_lock);
 	if (wait.done)

@@ -39,7 +39,7 @@ struct ulog_wait;
  * @portid: who answered last; 0 if nobody did. Written by whoever uses the
  *	client, read by the transport
  * @silent: the last wait for an answer ended without one
- * @hurry: who cannot be killed does not wait beyond @hurry_until
+ * @hurry: nobody waits beyond @hurry_until
  * @hurry_until: in jiffies
  *
  * @wait: woken when an answer has come, and by dm_ulog_hurry()
@@ -72,7 +72,6 @@ struct dm_ulog_client {
  * @reply: where the answer's payload goes
  * @capacity: the most it may have, in bytes
  * @timeout: how long to wait, in jiffies; the first of several says it for all
- * @killable: a fatal signal ends the wait; like @timeout
  *
  * @error: result: what the daemon said: 0 or a negative errno. -EPROTO if what it
  *	sent contradicts itself, -ENOSPC if it sent more than @capacity.
@@ -90,7 +89,6 @@ struct dm_ulog_call {
 	void *reply;
 	size_t capacity;
 	unsigned long timeout;
-	bool killable;
 
 	int error;
 	size_t reply_size;

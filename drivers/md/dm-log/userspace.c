@@ -229,15 +229,16 @@ static int alloc_maps(struct us_log *us)
 static unsigned int us_tend(struct dm_log_cache *cache)
 {
 	struct us_log *us = cache_to_us_log(cache);
+	struct us_until until = us_until(us, US_WAIT_LIMITED);
 	unsigned long start = jiffies;
 	int r;
 
-	if (!READ_ONCE(us->stale)) {
+	if (!us_is_lost(us)) {
 		us_renew(us);
 		return 0;
 	}
 
-	r = us_reconnect(us, US_WAIT_LIMITED);
+	r = us_reconnect(us, &until);
 	if (!r)
 		return 0;
 	us_report_waiting(us, DM_ULOG_GET_REGION_SIZE, start, r);
@@ -260,14 +261,13 @@ static const struct dm_log_cache_ops us_cache_ops = {
 /* Also what was set up in part only. */
 static void free_us_log(struct us_log *us, struct dm_target *ti)
 {
-	dm_log_cache_stop(&us->cache);
-	if (us->introduced) {
-		int r = us_tell(us, DM_ULOG_DTR);
+	int r;
 
-		if (r)
-			DMWARN("userspace: log %s: the daemon was not told DTR (error %d)",
-			       us->client.uuid, r);
-	}
+	dm_log_cache_stop(&us->cache);
+	r = us_forget(us);
+	if (r)
+		DMWARN("userspace: log %s: the daemon was not told DTR (error %d)",
+		       us->client.uuid, r);
 	dm_ulog_client_exit(&us->client);
 	/* What was queued when the daemon was lost just now. */
 	dm_log_cache_stop(&us->cache);
@@ -277,7 +277,7 @@ static void free_us_log(struct us_log *us, struct dm_target *ti)
 	us_sync_exit(us);
 	us_marks_exit(us);
 	dm_log_cache_exit(&us->cache);
-	mutex_destroy(&us->session_lock);
+	mutex_destroy(&us->session.mutex);
 	kfree(us->ctr_args);
 	kfree(us->line);
 	kfree(us);
@@ -358,7 +358,10 @@ static int us_presuspend(struct dm_dirty_log *log)
 	 */
 	dm_ulog_hurry(&us->client, jiffies + msecs_to_jiffies(SUSPEND_WAIT_MS));
 	dm_log_cache_stop(&us->cache);
-	return us_tell(us, DM_ULOG_PRESUSPEND);
+	/* One that was never resumed has nothing to be halted. */
+	if (!us->cache.resumed)
+		return 0;
+	return us_want(us, US_HALTED);
 }
 
 static int us_postsuspend(struct dm_dirty_log *log)
@@ -366,15 +369,12 @@ static int us_postsuspend(struct dm_dirty_log *log)
 	struct us_log *us = to_us_log(log);
 	int r, told;
 
+	/* Its messages have a time of their own. */
+	dm_ulog_hurry(&us->client, jiffies + msecs_to_jiffies(SUSPEND_WAIT_MS));
 	/* Before POSTSUSPEND: after it another table may own the log. */
 	r = dm_log_cache_close(&us->cache);
 
-	mutex_lock(&us->session_lock);
-	WRITE_ONCE(us->want_awake, false);
-	WRITE_ONCE(us->awake, false);
-	mutex_unlock(&us->session_lock);
-
-	told = us_tell(us, DM_ULOG_POSTSUSPEND);
+	told = us_want(us, US_ASLEEP);
 	dm_ulog_no_hurry(&us->client);
 	return r ?: told;
 }
@@ -382,30 +382,12 @@ static int us_postsuspend(struct dm_dirty_log *log)
 static int us_resume(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
-	int r = -ESRCH;
+	int r;
 
 	dm_ulog_no_hurry(&us->client);
 	mutex_lock(&us->cache.commit_lock);
-
 	dm_regions_restart(&us->cache.common.regions);
-	us_forget_answers(us);
-
-	WRITE_ONCE(us->want_awake, true);
-	if (!READ_ONCE(us->stale)) {
-		r = us_tell(us, DM_ULOG_RESUME);
-		if (!r) {
-			mutex_lock(&us->session_lock);
-			WRITE_ONCE(us->awake, true);
-			WRITE_ONCE(us->ever_awake, true);
-			mutex_unlock(&us->session_lock);
-		} else {
-			WRITE_ONCE(us->stale, true);
-		}
-	}
-	/* A daemon that does not know the log gets to know it, and RESUME again. */
-	if (r)
-		r = us_reconnect(us, US_WAIT_IOCTL);
-
+	r = us_want(us, US_AWAKE);
 	dm_log_cache_opened(&us->cache);
 	mutex_unlock(&us->cache.commit_lock);
 
@@ -428,7 +410,7 @@ static int us_resume(struct dm_dirty_log *log)
 static int us_flush(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
-	bool force = READ_ONCE(us->stale) || us_has_met_another(us);
+	bool force = us_is_lost(us) || us_has_met_another(us);
 	int r;
 
 	if (!us_sync_new_pass(us)) {

@@ -20,6 +20,8 @@ struct dm_dev;
 
 /* Writes whose answer is remembered; a power of two. */
 #define US_NR_SLOTS		64
+/* A live daemon with a full socket buffer gets this long to read from it. */
+#define US_OVERRUN_MS		1000U
 /* Reads that are queued and not asked for yet; a power of two. */
 #define US_NR_READS		256
 
@@ -37,6 +39,65 @@ enum us_wait {
 	US_WAIT_WORKER,
 	US_WAIT_LIMITED,
 	US_WAIT_IOCTL,
+};
+
+/**
+ * struct us_until - who waits, and until when
+ * @wait: who
+ * @end: in jiffies; the worker may have a longer breath
+ */
+struct us_until {
+	enum us_wait wait;
+	unsigned long end;
+};
+
+/**
+ * enum us_state - what a log is for its daemon
+ * @US_ASLEEP: it knows the log
+ * @US_AWAKE: RESUME was answered
+ * @US_HALTED: so was PRESUSPEND, since then
+ * @US_LOST: nobody knows
+ */
+enum us_state {
+	US_ASLEEP,
+	US_AWAKE,
+	US_HALTED,
+	US_LOST,
+};
+
+/**
+ * struct us_session - which daemon there is, see session.c
+ * @mutex: one thread at a time looks for the daemon, or tells it what is wanted; protects
+ *	@told, @changed, @unsure and @heard
+ * @lock: protects @state and the client's portid, which is 0 if the socket was closed
+ * @epoch: number of the daemon, and of the resume, from 1
+ *
+ * @state: see there; read by anyone
+ * @told: what the daemon was told last, and has answered
+ * @wanted: what it is to be; written by the ioctl thread
+ * @changed: it is another, or has forgotten the log, and was not told all since
+ * @unsure: POSTSUSPEND was not answered
+ * @ctr_sent: it has been sent CTR, and may know the log
+ * @heard: RESUME has been answered once: sync and nosync have been heard
+ *
+ * @waiting: it was reported that no daemon answers
+ * @waiting_since: in jiffies of 64 bits: a daemon may be away for longer than 32 last
+ */
+struct us_session {
+	struct mutex mutex;		/* what the daemon is told */
+	spinlock_t lock;		/* state, portid */
+	atomic_t epoch;
+
+	enum us_state state;
+	enum us_state told;
+	enum us_state wanted;
+	bool changed;
+	bool unsure;
+	bool ctr_sent;
+	bool heard;
+
+	bool waiting;
+	u64 waiting_since;
 };
 
 /**
@@ -73,13 +134,13 @@ struct us_answer {
  * @answer: of this pass, about reads
  * @slot: about writes, hashed by region
  *
- * @all: the generation in which the daemon has counted all regions in sync, or 0; read
+ * @all: the epoch in which the daemon has counted all regions in sync, or 0; read
  *	by anyone
  * @count: its last count; written by whoever asks
  * @count_until: when to ask for another, in jiffies of 64 bits
- * @search_over: the generation in which it has told that there is nothing to recover,
+ * @search_over: the epoch in which it has told that there is nothing to recover,
  *	though all were in sync before; or 0
- * @handed: the generation in which it has given a region to recover
+ * @handed: the epoch in which it has given a region to recover
  * @halted_since: it is being suspended, since then; or 0
  */
 struct us_sync {
@@ -161,8 +222,8 @@ struct us_wave {
 
 /**
  * struct us_marks - what the daemon was told of writes; under commit_lock
- * @generation: which daemon; read by anyone
- * @refused: the generation in which it could not store marks, or 0
+ * @epoch: which daemon; read by anyone
+ * @refused: the epoch in which it could not store marks, or 0
  * @again: it has to be told of idle regions, too
  * @cluster: several nodes may share it
  * @quiet_until: nothing is cleared before, in jiffies of 64 bits
@@ -171,7 +232,7 @@ struct us_wave {
  * @chunks: whence it comes
  */
 struct us_marks {
-	int generation;
+	int epoch;
 	int refused;
 	bool again;
 	bool cluster;
@@ -195,20 +256,7 @@ struct us_marks {
  * @integrated: integrated_flush: FLUSH carries the marks
  * @insync_cache: what the daemon counts in sync stays so
  *
- * @session_lock: one reconnect at a time; protects @changed, @introduced and
- *	@awake
- * @generation: how often answers were forgotten: at a resume, and for another daemon
- * @stale: the daemon may not know this log, or its marks
- * @lost: the socket of @client.portid was closed
- * @changed: the daemon is another or has forgotten the log, and the log is not
- *	connected to it yet
- * @introduced: the daemon has been sent CTR, and may know the log
- * @awake: RESUME has been answered, too
- * @want_awake: between resume and postsuspend; written by the ioctl thread
- * @ever_awake: RESUME has been answered once: sync and nosync have been heard
- * @waiting: it was reported that no daemon answers
- * @waiting_since: in jiffies of 64 bits: a daemon may be away for longer than 32 last
- *
+ * @session: which daemon that is, and what it knows
  * @marks: what the daemon was told of writes
  * @flush_failed: the last flush failed; the worker only
  * @sync: what the daemon has said
@@ -226,18 +274,7 @@ struct us_log {
 	bool integrated;
 	bool insync_cache;
 
-	struct mutex session_lock;	/* reconnecting */
-	atomic_t generation;
-	bool stale;
-	bool lost;
-	bool changed;
-	bool introduced;
-	bool awake;
-	bool want_awake;
-	bool ever_awake;
-	bool waiting;
-	u64 waiting_since;
-
+	struct us_session session;
 	struct us_marks marks;
 	bool flush_failed;
 	struct us_sync sync;
@@ -250,29 +287,48 @@ static inline struct us_log *cache_to_us_log(struct dm_log_cache *cache)
 	return container_of(cache, struct us_log, cache);
 }
 
+static inline int us_epoch(const struct us_log *us)
+{
+	return atomic_read(&us->session.epoch);
+}
+
+/* If not: all that was noted of the daemon that was found is seen, its epoch, too. */
+static inline bool us_is_lost(const struct us_log *us)
+{
+	/* Pairs with the release in found(). */
+	return smp_load_acquire(&us->session.state) == US_LOST;
+}
+
 static inline struct us_log *to_us_log(struct dm_dirty_log *log)
 {
 	return cache_to_us_log(to_dm_log_cache(log));
 }
 
-/* session.c */
-void us_session_init(struct us_log *us);
+/* request.c */
+struct us_until us_until(struct us_log *us, enum us_wait wait);
+int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
+	   enum us_wait wait, int epoch);
+int us_ask_once(struct us_log *us, struct dm_ulog_call *call, const struct us_until *until);
 int us_request(struct us_log *us, u32 type, const void *data, size_t size,
 	       void *reply, size_t reply_size, enum us_wait wait);
-int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
-	   enum us_wait wait, int generation);
 int us_request_status(struct us_log *us, char *reply, size_t capacity);
+bool us_is_unanswered(int error);
+bool us_given_up(struct us_log *us);
+void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int error);
+void us_report_answer(struct us_log *us);
+
+/* session.c */
+void us_session_init(struct us_log *us);
+void us_lost(struct dm_ulog_client *client);
+void us_doubt(struct us_log *us);
+void us_meet(struct us_log *us, u32 portid);
+int us_reconnect(struct us_log *us, const struct us_until *until);
+int us_want(struct us_log *us, enum us_state wanted);
 int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 		   size_t *device_size);
 int us_request_region_size(struct us_log *us, u64 *sectors);
-int us_tell(struct us_log *us, u32 type);
-int us_reconnect(struct us_log *us, enum us_wait wait);
-bool us_is_unanswered(int error);
-void us_forget_answers(struct us_log *us);
-bool us_given_up(struct us_log *us);
-void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int error);
-void us_lost(struct dm_ulog_client *client);
 int us_check_region_size(struct us_log *us, u64 sectors, u64 len);
+int us_forget(struct us_log *us);
 
 /* sync.c */
 int us_sync_init(struct us_log *us);
@@ -292,13 +348,13 @@ int us_commit(struct dm_log_cache *cache, bool all);
 int us_clean(struct dm_log_cache *cache, u64 *from);
 bool us_may_clear(struct us_log *us);
 void us_renew(struct us_log *us);
-int us_tell_recovered(struct us_log *us, u64 region, int generation);
+int us_tell_recovered(struct us_log *us, u64 region, int epoch);
 bool us_has_more(struct dm_log_cache *cache);
 
 /* Is there another daemon, which has to be told what is marked? In any context. */
 static inline bool us_has_met_another(const struct us_log *us)
 {
-	return READ_ONCE(us->marks.generation) != atomic_read(&us->generation);
+	return READ_ONCE(us->marks.epoch) != us_epoch(us);
 }
 
 #endif /* DM_LOG_USERSPACE_H */

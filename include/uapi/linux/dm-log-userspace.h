@@ -348,7 +348,7 @@ struct dm_ulog_request {
  */
 #define __DM_ULOG_OFFSET(member) \
 	__builtin_offsetof(struct dm_ulog_request, member)
-extern char __dm_ulog_layout_check[sizeof(struct dm_ulog_request) == 160 &&
+typedef char __dm_ulog_layout_check[sizeof(struct dm_ulog_request) == 160 &&
 	__DM_ULOG_OFFSET(luid) == 0 &&
 	__DM_ULOG_OFFSET(uuid) == 8 &&
 	__DM_ULOG_OFFSET(version) == 140 &&

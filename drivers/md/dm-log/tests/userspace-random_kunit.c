@@ -197,7 +197,7 @@ static void recover(struct us_mirror *um, struct us_region *r)
 	}
 	um->fm.log->type->is_clean(um->fm.log, r->nr);
 	dm_regions_offer(&us->cache.common.regions, r->nr);
-	us->sync.handed = atomic_read(&us->generation);
+	us->sync.handed = us_epoch(us);
 	um->fm.log->type->clear_region(um->fm.log, r->nr);
 	r->failed = false;
 	um->fm.log->type->set_region_sync(um->fm.log, r->nr, 1);

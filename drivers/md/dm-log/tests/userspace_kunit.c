@@ -141,7 +141,7 @@ static void recover(struct dm_log_fake_mirror *fm, u64 region)
 	struct us_log *us = to_us_log(fm->log);
 
 	dm_regions_offer(&us->cache.common.regions, region);
-	us->sync.handed = atomic_read(&us->generation);
+	us->sync.handed = us_epoch(us);
 	clear(fm, region);
 	set_sync(fm, region, 1);
 }
@@ -356,7 +356,7 @@ static void us_never_resumed(struct kunit *test)
 	forget_trace(&fm->daemon);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
-	expect_trace(fm, "PO");
+	expect_trace(fm, "");
 	dm_log_fake_destroy(fm);
 	expect_trace(fm, "D");
 }
@@ -1144,12 +1144,101 @@ static void us_suspend_without_daemon(struct kunit *test)
 	/* Who waits for ever never comes to an end here; who waits for long asks often. */
 	fm->log->type->presuspend(fm->log);
 	KUNIT_EXPECT_LT(test, fm->log->type->postsuspend(fm->log), 0);
-	KUNIT_EXPECT_LE(test, fm->daemon.nr_refused, 20);
+	KUNIT_EXPECT_LE(test, fm->daemon.nr_refused, 60);
 
 	fm->daemon.dead = false;
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+/*
+ * B59: from presuspend on a message that could not be sent says as little about the daemon
+ * as before: the mirror would never forget the failure.
+ */
+static void us_send_errors_suspending(struct kunit *test)
+{
+	static const int errors[] = { -ESRCH, -ENOBUFS, -EAGAIN };
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	dm_log_resend_ms = 10 * MSEC_PER_SEC;
+	fm->log->type->presuspend(fm->log);
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		mark(fm, i);
+		fm->daemon.error = errors[i];
+		if (errors[i] == -EAGAIN) {
+			fm->daemon.fail[DM_ULOG_FLUSH] = 2;
+		} else {
+			fm->daemon.send_error = errors[i];
+			fm->daemon.send_fails = 3;
+		}
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		KUNIT_EXPECT_TRUE(test, held(fm, i));
+	}
+}
+
+/* B67: what is said once only is not lost to a socket that is full for a moment. */
+static void us_send_errors_of_states(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->daemon.send_error = -ENOBUFS;
+	fm->daemon.send_fails = 2;
+	KUNIT_EXPECT_EQ(test, fm->log->type->presuspend(fm->log), 0);
+	expect_trace(fm, "P");
+	fm->daemon.send_fails = 2;
+	KUNIT_EXPECT_EQ(test, fm->log->type->postsuspend(fm->log), 0);
+	expect_trace(fm, "O");
+	fm->daemon.send_fails = 2;
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	expect_trace(fm, "R");
+}
+
+/* POSTSUSPEND was not answered: cmirrord's halt would outlive the next RESUME. */
+static void us_postsuspend_unanswered(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->daemon.mute[DM_ULOG_POSTSUSPEND] = 1;
+	KUNIT_EXPECT_LT(test, suspend_log(fm), 0);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(fm->daemon.trace, "OR"));
+	KUNIT_EXPECT_TRUE(test, fm->daemon.awake);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+}
+
+/* A daemon that knows the log, and has something against suspends: they go on. */
+static void us_suspend_refused(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->daemon.fail[DM_ULOG_PRESUSPEND] = 10;
+	fm->daemon.fail[DM_ULOG_POSTSUSPEND] = 10;
+	fm->log->type->presuspend(fm->log);
+	expect_trace(fm, "PSP");
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	clear(fm, 5);
+	fm->log->type->postsuspend(fm->log);
+	expect_trace(fm, "|XFOSO");
+	KUNIT_EXPECT_STREQ(test, status(fm, STATUSTYPE_INFO, 64), "1 fake");
+	expect_trace(fm, "T");
+}
+
+/* The daemon is another while a suspend is under way: it is told how far that is. */
+static void us_restart_halted(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->log->type->presuspend(fm->log);
+	dm_log_fake_restart(fm, true);
+	forget_trace(&fm->daemon);
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "SCSRPSMF");
 }
 
 /* B52: a reboot does not wait for a daemon that is gone. */
@@ -1974,7 +2063,7 @@ static void us_other_portid_knows(struct kunit *test)
 	bitmap_zero(fm->daemon.marked, NR);
 	bitmap_zero(fm->daemon.durable, NR);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 9), 1);
-	expect_trace(fm, "ISI");
+	expect_trace(fm, "ISRI");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	expect_trace(fm, "MF");
 	KUNIT_EXPECT_EQ(test, nr_held(fm), 3);
@@ -2292,7 +2381,7 @@ static void us_restart_between_questions(struct kunit *test)
 	forget_trace(&fm->daemon);
 	fm->on_request = other_daemon_for_in_sync;
 	KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
-	expect_trace(fm, "QISQI");
+	expect_trace(fm, "QISRQI");
 }
 
 /* What the old daemon did not hear of a failed write, the new one does. */
@@ -2378,7 +2467,7 @@ static void us_again_in_probe(struct kunit *test)
 	fm->daemon.error = -EAGAIN;
 	fm->daemon.fail[DM_ULOG_GET_REGION_SIZE] = 1;
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 1);
-	expect_trace(fm, "SSI");
+	expect_trace(fm, "SSRI");
 }
 
 /* B26: an error of the daemon's is one, also if sending could fail like that. */
@@ -2514,6 +2603,11 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_suspended_is_silent),
 	KUNIT_CASE(us_resume_replays),
 	KUNIT_CASE(us_suspend_without_daemon),
+	KUNIT_CASE(us_send_errors_suspending),
+	KUNIT_CASE(us_send_errors_of_states),
+	KUNIT_CASE(us_postsuspend_unanswered),
+	KUNIT_CASE(us_suspend_refused),
+	KUNIT_CASE(us_restart_halted),
 	KUNIT_CASE(us_reboot_without_daemon),
 	KUNIT_CASE(us_in_sync_once_per_pass),
 	KUNIT_CASE(us_reads_together),

@@ -26,12 +26,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <linux/netlink.h>
+#include <linux/prctl.h>
 
 #include "testd.h"
 
@@ -516,6 +518,9 @@ int main(int argc, char **argv)
 
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		die("mlockall");
+	/* Nor may the kernel's own memory for us wait for a mirror that waits for us. */
+	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) && errno != EINVAL)
+		die("PR_SET_IO_FLUSHER");
 	fds[0] = (struct pollfd){ .fd = open_signals(), .events = POLLIN };
 	if (fds[0].fd < 0)
 		die("signals");
