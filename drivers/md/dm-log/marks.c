@@ -119,13 +119,11 @@ static void refuse(struct us_log *us, int error)
 	       us->client.uuid, error);
 }
 
-static int send_wave(struct us_log *us, enum us_wait wait)
+static int check_wave(struct us_log *us, int r)
 {
 	struct us_wave *wave = us->marks.wave;
 	unsigned int i;
-	int r;
 
-	r = us_ask(us, wave->calls, wave->nr, wait, us->marks.epoch);
 	if (r == -ESTALE)
 		return r;
 	/* Also if nothing could be learned of the daemon after it. */
@@ -137,6 +135,13 @@ static int send_wave(struct us_log *us, enum us_wait wait)
 		r = r ?: error;
 	}
 	return r;
+}
+
+static int send_wave(struct us_log *us, enum us_wait wait)
+{
+	struct us_wave *wave = us->marks.wave;
+
+	return check_wave(us, us_ask(us, wave->calls, wave->nr, wait, us->marks.epoch));
 }
 
 static void begin_wave(struct us_log *us)
@@ -382,7 +387,8 @@ void us_renew(struct us_log *us)
  * @epoch: when the daemon gave it
  *
  * Its mark goes first, and is held: what was copied may be in the caches of the legs, so
- * another node's CLEAR must not make it clean.
+ * another node's CLEAR must not make it clean. It is said once only: in between another
+ * node may have said that the region is out of sync.
  *
  * Context: the worker.
  * Return: 0, and the map knows; or a negative errno.
@@ -403,7 +409,8 @@ int us_tell_recovered(struct us_log *us, u64 region, int epoch)
 		add_news(wave, region, true);
 		if (!us->integrated)
 			add_call(wave, DM_ULOG_FLUSH, NULL, 0);
-		r = send_wave(us, US_WAIT_LIMITED);
+		r = us_ask_unrepeated(us, wave->calls, wave->nr, epoch);
+		r = check_wave(us, r);
 	}
 	if (!r) {
 		dm_regions_set_sync(rg, region, true);

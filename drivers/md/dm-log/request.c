@@ -20,6 +20,8 @@
 
 /* How long a daemon that is known not to answer is waited for. */
 #define SILENT_MS		1000U
+/* How long nobody waits for more than that, once a suspend has waited long enough. */
+#define HURRY_MS		60000U
 /* An undelivered message is tried again after a time that grows up to this. */
 #define BACKOFF_MAX_MS		250U
 
@@ -36,6 +38,8 @@ unsigned int dm_log_resend_ms = 15 * MSEC_PER_SEC;
  * @exact: the payload of an answer must have exactly @calls.capacity bytes
  * @until: who waits, and until when
  * @epoch: of the only daemon that they are for; 0: any
+ * @once: they must not be sent twice
+ * @sent: they have been sent
  * @start: since when, in jiffies
  * @backoff_ms: how long to wait before the next attempt
  * @probed: an error was answered, and the daemon said that it knows the log
@@ -47,6 +51,8 @@ struct us_try {
 	bool exact;
 	struct us_until until;
 	int epoch;
+	bool once;
+	bool sent;
 	unsigned long start;
 	unsigned int backoff_ms;
 	bool probed;
@@ -63,8 +69,11 @@ bool us_given_up(struct us_log *us)
 {
 	unsigned int timeout_s = READ_ONCE(dm_log_daemon_timeout_s);
 
+	/* A suspend that was interrupted does not say so: its hurry ends by itself. */
 	if (READ_ONCE(us->client.hurry) &&
-	    time_after_eq(jiffies, READ_ONCE(us->client.hurry_until)))
+	    time_in_range(jiffies, READ_ONCE(us->client.hurry_until),
+			  READ_ONCE(us->client.hurry_until) +
+			  msecs_to_jiffies(HURRY_MS)))
 		return true;
 	return timeout_s && READ_ONCE(us->session.waiting) &&
 	       time_after_eq64(get_jiffies_64(),
@@ -337,6 +346,9 @@ static int try_once(struct us_log *us, struct us_try *try)
 	/* One that knows the log means what it says. */
 	if (try->epoch && try->probed)
 		return 0;
+	if (try->once && try->sent)
+		return -ESTALE;
+	try->sent = true;
 	r = ask_once(us, try);
 	if (is_refused(try))
 		return check_errors(us, try);
@@ -408,6 +420,33 @@ int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
 }
 
 /**
+ * us_ask_unrepeated() - tell the daemon something that must not be told twice
+ * @us: the log
+ * @calls: as for us_ask()
+ * @nr: how many
+ * @epoch: of the daemon that they are for
+ *
+ * If they are not answered nobody knows whether they were heard.
+ *
+ * Context: process context, may sleep.
+ * Return: as for us_ask(); also -ESTALE if they were not answered at once.
+ */
+int us_ask_unrepeated(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
+		      int epoch)
+{
+	struct us_try try = {
+		.calls = calls,
+		.nr = nr,
+		.exact = true,
+		.until = us_until(us, US_WAIT_LIMITED),
+		.epoch = epoch,
+		.once = true,
+	};
+
+	return try_until_answered(us, &try);
+}
+
+/**
  * us_request() - ask the daemon, and see to it that an answer comes
  * @us: the log
  * @type: one of DM_ULOG_*
@@ -461,4 +500,3 @@ int us_request_status(struct us_log *us, char *reply, size_t capacity)
 	reply[r ? 0 : call.reply_size] = '\0';
 	return r;
 }
-

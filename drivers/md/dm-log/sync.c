@@ -81,6 +81,7 @@ bool us_sync_new_pass(struct us_log *us)
 	sync->let_go = false;
 	sync->unanswered = false;
 	sync->nr_answers = 0;
+	sync->asking_since = 0;
 	sync->pass++;
 
 	/* What is queued from now on is not in this pass. */
@@ -88,6 +89,25 @@ bool us_sync_new_pass(struct us_log *us)
 	us->reads.end = us->reads.head;
 	spin_unlock_irq(&us->reads.lock);
 	return let_go;
+}
+
+/**
+ * us_sync_flush_failed() - the mirror may write all the same, to one leg what failed here
+ * @us: the log
+ *
+ * Others have to know, whatever they have been told before: once more, after it.
+ *
+ * Context: the worker, after us_sync_new_pass().
+ */
+void us_sync_flush_failed(struct us_log *us)
+{
+	struct dm_regions *rg = &us->cache.common.regions;
+	const struct us_slot *slot;
+
+	for (slot = us->sync.slot; slot < us->sync.slot + US_NR_SLOTS; slot++)
+		if (slot->pass == us->sync.pass - 1 && !slot->waits &&
+		    !dm_regions_in_sync(rg, slot->region) && slot->region < rg->nr_regions)
+			dm_regions_set_sync(rg, slot->region, false);
 }
 
 static int protocol_error(struct us_log *us, u32 type, u64 value, const char *expected)
@@ -102,12 +122,19 @@ static bool region_exists(const struct us_log *us, u64 region)
 	return region < us->cache.common.args.nr_regions;
 }
 
-/* No answer: in this pass there is no more waiting for any, each would take its time. */
+/*
+ * No answer: in this pass there is no more waiting for any, each would take its time. Nor
+ * if there are answers, but all together they take as long.
+ */
 static int ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr)
 {
+	u64 now = get_jiffies_64();
 	int r;
 
-	if (us->sync.unanswered)
+	if (!us->sync.asking_since)
+		us->sync.asking_since = now;
+	if (us->sync.unanswered ||
+	    time_after_eq64(now, us->sync.asking_since + msecs_to_jiffies(dm_log_resend_ms)))
 		return -ETIMEDOUT;
 	r = us_ask(us, calls, nr, US_WAIT_LIMITED, 0);
 	us->sync.unanswered = r != 0;
@@ -199,6 +226,10 @@ static bool are_all_in_sync(struct us_log *us)
 		return are_all_known(us);
 
 	epoch = us_epoch(us);
+	/* Once in a pass, if they are not: a slow daemon would be asked for each write. */
+	if (sync->counted == sync->pass && sync->all != epoch)
+		return false;
+	sync->counted = sync->pass;
 	WRITE_ONCE(sync->all, 0);
 	if (count_all(us) && !owes_nosync(us))
 		WRITE_ONCE(sync->all, epoch);
@@ -357,36 +388,62 @@ struct remote_recovering {
 };
 
 /*
- * The hint tells about the search for regions to recover: once it has come to its end,
- * no region will be given to anybody before a RESUME. So who waited for this one, which
- * is out of sync, would wait for ever.
- *
- * A cmirrord that is being suspended says that nobody recovers anything, whoever does:
- * the write waits a while for the suspend to end; or, if it is this node's, for the copy
- * of a region that was given out before.
+ * The search for regions to recover has come to its end, as far as the hint can tell:
+ * cmirrord's stays at the last region if that was copied. Nobody will be given a region
+ * before a RESUME, so who waited for this one, which is out of sync, would wait for ever.
+ * But somebody may still copy it who was given it before: that takes less than the time
+ * since the end was first seen.
  */
-static bool judge(struct us_log *us, const struct remote_recovering *answer, bool in_sync)
+static bool is_over(struct us_sync *sync)
 {
-	bool over = answer->in_sync_hint >= us->cache.common.args.nr_regions;
-	unsigned int ms = dm_log_resend_ms;
+	u64 now = get_jiffies_64(), ms = dm_log_resend_ms;
+
+	if (!sync->over_since ||
+	    time_after64(now, sync->over_seen + msecs_to_jiffies(4 * ms)))
+		sync->over_since = now;
+	sync->over_seen = now;
+	return time_after_eq64(now, sync->over_since + msecs_to_jiffies(ms));
+}
+
+/*
+ * A cmirrord that is being suspended says that nobody recovers anything, whoever does:
+ * the write waits until that is over; or, if this node is being suspended, long enough
+ * for the copy of a region to end.
+ */
+static bool is_halt_over(struct us_log *us)
+{
 	struct us_sync *sync = &us->sync;
 	u64 now = get_jiffies_64();
 
-	if (answer->is_recovering || !over || in_sync) {
+	if (READ_ONCE(us->cache.common.live)) {
 		sync->halted_since = 0;
-		return answer->is_recovering && !over;
+		return false;
 	}
-	if (!READ_ONCE(us->cache.common.live))
-		ms /= 5;
 	if (!sync->halted_since)
 		sync->halted_since = now;
-	return time_before64(now, sync->halted_since + msecs_to_jiffies(ms));
+	return time_after_eq64(now, sync->halted_since + msecs_to_jiffies(dm_log_resend_ms / 5));
+}
+
+/* Has the write to wait? */
+static bool judge(struct us_log *us, const struct remote_recovering *answer, bool in_sync)
+{
+	u64 nr_regions = us->cache.common.args.nr_regions, hint = answer->in_sync_hint;
+	struct us_sync *sync = &us->sync;
+
+	if (!answer->is_recovering)
+		return !in_sync && hint >= nr_regions && !is_halt_over(us);
+	/* It is to be recovered: by whom, if all nodes took all for in sync before? */
+	sync->search_over = 0;
+	if (hint < nr_regions - 1) {
+		sync->over_since = 0;
+		return true;
+	}
+	return !is_over(sync);
 }
 
 /* Ask about a write. Return: whether it has to wait, also if there is no answer. */
 static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 {
-	u64 nr_regions = us->cache.common.args.nr_regions;
 	struct remote_recovering answer;
 	__u64 question = region;
 	__s64 in_sync;
@@ -411,9 +468,6 @@ static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 		return true;
 	if (answer.is_recovering != 0 && answer.is_recovering != 1)
 		return protocol_error(us, calls[0].type, answer.is_recovering, "0 or 1");
-	if (answer.in_sync_hint > nr_regions)
-		return protocol_error(us, calls[0].type, answer.in_sync_hint,
-				      "a hint of not more than the number of regions");
 	if (in_sync != 0 && in_sync != 1)
 		return protocol_error(us, calls[1].type, in_sync, "0 or 1");
 
@@ -424,9 +478,10 @@ static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 
 	/*
 	 * It failed here, and another node has recovered it: dm-region-hash goes on
-	 * writing it on one leg.
+	 * writing it on one leg. (A cmirrord that has seen all regions in sync once goes on
+	 * saying so of each; but it is not to be recovered only if it is in sync.)
 	 */
-	if (!slot->waits && in_sync &&
+	if (!slot->waits && !answer.is_recovering && in_sync &&
 	    !dm_regions_in_sync(&us->cache.common.regions, region))
 		dm_regions_set_sync(&us->cache.common.regions, region, false);
 	return slot->waits;
@@ -438,10 +493,8 @@ static bool has_to_wait(struct us_log *us, u64 region)
 	struct us_slot *slot = &sync->slot[hash_64(region, ilog2(US_NR_SLOTS))];
 	bool waits;
 
-	if (dm_regions_in_sync(&us->cache.common.regions, region) && are_all_in_sync(us)) {
-		sync->halted_since = 0;
+	if (dm_regions_in_sync(&us->cache.common.regions, region) && are_all_in_sync(us))
 		return false;
-	}
 	if (slot->region == region && slot->pass == sync->pass && !slot->waits)
 		return false;
 
@@ -453,6 +506,7 @@ static bool has_to_wait(struct us_log *us, u64 region)
 
 	/* A suspend cannot wait. The flush that follows fails for this one. */
 	us->cache.common.refused = true;
+	*slot = (struct us_slot){ .region = region, .pass = sync->pass };
 	return false;
 }
 
@@ -493,7 +547,8 @@ int us_is_remote_recovering(struct dm_dirty_log *log, region_t region)
  * @log: the log
  *
  * With the number of all regions the mirror takes itself for in sync. So that is not
- * said before the daemon has read its log, nor when it is not there to be asked.
+ * said before the daemon has read its log, nor when it is not there to be asked; nor as
+ * long as dm-region-hash writes a region to one leg, because it failed here.
  *
  * Context: the worker, or a process.
  * Return: number of regions in sync, as the daemon says now; or said last, or one
@@ -508,7 +563,8 @@ region_t us_get_sync_count(struct dm_dirty_log *log)
 	if (may_count(us) &&
 	    !us_request(us, DM_ULOG_GET_SYNC_COUNT, NULL, 0, &count, sizeof(count),
 			US_WAIT_IOCTL) &&
-	    !check_count(us, count))
+	    !check_count(us, count) &&
+	    (count < nr_regions || !dm_regions_nr_nosync(&us->cache.common.regions)))
 		return count;
 	return min_t(u64, READ_ONCE(us->sync.count), nr_regions - 1);
 }
@@ -559,18 +615,24 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 {
 	struct us_log *us = to_us_log(log);
 	struct us_sync *sync = &us->sync;
-	int r, epoch = us_epoch(us);
+	unsigned int tries = 0;
 	bool all = false;
+	int r, epoch;
 	u64 work;
 
-	if (sync->search_over == epoch)
+	/* What has failed here has to be known before it is given to anybody. */
+	if (sync->search_over == us_epoch(us) || owes_nosync(us))
 		return 0;
 
 	for (;;) {
+		epoch = us_epoch(us);
 		r = ask_resync_work(us, &work);
+		/* By whom was that said? */
+		if (epoch != us_epoch(us) && tries++ < ANSWER_TRIES)
+			continue;
 		if (r)
 			break;
-		if (all && epoch == us_epoch(us))
+		if (all)
 			sync->search_over = epoch;
 		if (all || !count_all(us) || owes_nosync(us))
 			break;
@@ -580,7 +642,7 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 		return r;
 
 	forget_all(sync);
-	sync->handed = us_epoch(us);
+	sync->handed = epoch;
 	dm_regions_offer(&us->cache.common.regions, work);
 	trace_dm_log_resync_work(us->cache.common.stats.dev, work);
 	*region = work;

@@ -27,7 +27,7 @@ struct ulog_wait;
 /* Regions in one MARK, CLEAR or FLUSH. */
 #define DM_ULOG_GROUP		32
 /* Requests that are under way together: the daemon's socket has room for more. */
-#define DM_ULOG_WAVE		64
+#define DM_ULOG_WAVE		32
 
 /**
  * struct dm_ulog_client - one log, as the transport knows it

@@ -419,6 +419,8 @@ static int us_flush(struct dm_dirty_log *log)
 	}
 
 	r = dm_log_cache_flush(&us->cache, force);
+	if (r)
+		us_sync_flush_failed(us);
 	/* The mirror may hold writes back now: somebody should look. */
 	if (r && !us->flush_failed)
 		dm_log_raise_event(us->cache.common.ti);

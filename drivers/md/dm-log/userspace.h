@@ -141,7 +141,11 @@ struct us_answer {
  * @search_over: the epoch in which it has told that there is nothing to recover,
  *	though all were in sync before; or 0
  * @handed: the epoch in which it has given a region to recover
- * @halted_since: it is being suspended, since then; or 0
+ * @halted_since: it is being suspended, and so are we, since then; or 0
+ * @over_since: its search for regions to recover has been over since then; or 0
+ * @over_seen: the last answer that said so
+ * @asking_since: the first question of this pass, in jiffies of 64 bits; or 0
+ * @counted: the pass in which it has counted last
  */
 struct us_sync {
 	u64 pass;
@@ -158,6 +162,10 @@ struct us_sync {
 	int search_over;
 	int handed;
 	u64 halted_since;
+	u64 over_since;
+	u64 over_seen;
+	u64 asking_since;
+	u64 counted;
 };
 
 /**
@@ -189,7 +197,7 @@ struct us_questions {
 };
 
 /* Regions that are marked, or cleared, in one wave. */
-#define US_NR_MARKS		1024U
+#define US_NR_MARKS		512U
 #define US_NR_CLEARS		512U
 /* SET_REGION_SYNC in one wave: what the marks and FLUSH leave room for. */
 #define US_NR_NEWS		(DM_ULOG_WAVE - 1 - US_NR_MARKS / DM_ULOG_GROUP)
@@ -308,6 +316,8 @@ static inline struct us_log *to_us_log(struct dm_dirty_log *log)
 struct us_until us_until(struct us_log *us, enum us_wait wait);
 int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
 	   enum us_wait wait, int epoch);
+int us_ask_unrepeated(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
+		      int epoch);
 int us_ask_once(struct us_log *us, struct dm_ulog_call *call, const struct us_until *until);
 int us_request(struct us_log *us, u32 type, const void *data, size_t size,
 	       void *reply, size_t reply_size, enum us_wait wait);
@@ -334,6 +344,7 @@ int us_forget(struct us_log *us);
 int us_sync_init(struct us_log *us);
 void us_sync_exit(struct us_log *us);
 bool us_sync_new_pass(struct us_log *us);
+void us_sync_flush_failed(struct us_log *us);
 int us_is_clean(struct dm_dirty_log *log, region_t region);
 int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block);
 int us_is_remote_recovering(struct dm_dirty_log *log, region_t region);

@@ -281,15 +281,14 @@
  *
  * Request: __u64, the region.
  * Answer: { __s64 is_recovering; __u64 in_sync_hint; }: is_recovering is 1 if a
- *	write to the region has to wait, 0 if not. in_sync_hint is the number of regions
- *	if the search for regions to recover has come to its end, so that none will be
- *	given out before a RESUME; a write does not wait then. Otherwise it is less. An
- *	error counts as 1.
+ *	write to the region has to wait, 0 if not. in_sync_hint is the number of regions,
+ *	or one less, if the search for regions to recover has come to its end, so that none
+ *	will be given out before a RESUME: a write does not wait for long then. Otherwise
+ *	it is smaller. An error counts as 1.
  *
  * Sent by the worker for writes while not all regions are in sync. After an answer of 1
- * the write is tried again a little later. So is one to a region that is not in sync, for
- * some seconds, if the answer is 0 and the number of regions: the log is being suspended
- * by another node.
+ * the write is tried again a little later. So is one to a region that is not in sync, if
+ * the answer is 0 and the number of regions: the log is being suspended by another node.
  */
 #define DM_ULOG_IS_REMOTE_RECOVERING	17
 

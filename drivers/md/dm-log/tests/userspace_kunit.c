@@ -1478,6 +1478,11 @@ static void us_writes_while_all_in_sync(struct kunit *test)
 	__clear_bit(9, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, busy(fm, 0), 1);
 	expect_trace(fm, "NQI");
+	/* A daemon is not asked twice in a pass. */
+	us->sync.count_until = 0;
+	KUNIT_EXPECT_EQ(test, busy(fm, 0), 1);
+	expect_trace(fm, "");
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 	__set_bit(9, fm->daemon.in_sync);
 	us->sync.count_until = 0;
 	KUNIT_EXPECT_EQ(test, busy(fm, 0), 0);
@@ -1547,8 +1552,9 @@ static void us_search_not_over(struct kunit *test)
 	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
 	set_sync(fm, 6, 0);
 	__set_bit(5, fm->daemon.in_sync);
-	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
 	fm->daemon.work = 6;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
 }
 
@@ -1702,23 +1708,57 @@ static void us_pass_without_daemon(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bitmap_weight(fm->daemon.in_sync, NR), NR - 101);
 }
 
-/* The hint of a search that is over: a write that would wait for ever goes. */
+/*
+ * The hint of a search that is over, which cmirrord leaves at the last region: a write that
+ * would wait for ever goes, once who was given a region before has copied it.
+ */
 static void us_remote_search_over(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
 
+	for (i = 0; i < 2; i++) {
+		dm_log_resend_ms = 300;
+		__clear_bit(5, fm->daemon.in_sync);
+		fm->daemon.recovering = 1;
+		fm->daemon.hint = NR - 2;
+		KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+		msleep(400);
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+		KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+		fm->daemon.hint = NR - i;
+		KUNIT_EXPECT_EQ(test, busy(fm, 6), 1);
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+		msleep(400);
+		KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 1);
+		/* That is about the search, not about a region. */
+		KUNIT_EXPECT_EQ(test, busy(fm, 7), 0);
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	}
+}
+
+/* A region is to be recovered, and all nodes took all for in sync: somebody has to ask. */
+static void us_search_begins_again(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "WNW");
+	/* Another node has failed a write, and died. */
 	__clear_bit(5, fm->daemon.in_sync);
 	fm->daemon.recovering = 1;
-	fm->daemon.hint = NR - 1;
+	fm->daemon.work = 5;
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
-	fm->daemon.hint = NR;
-	KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
-	KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 1);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
 }
 
 /*
  * A cmirrord that is being suspended says that nobody recovers anything: a write to what
- * is out of sync waits, for a while, unless this node is being suspended, too.
+ * is out of sync waits, and not for long only if this node is being suspended, too.
  */
 static void us_remote_halted(struct kunit *test)
 {
@@ -1726,24 +1766,106 @@ static void us_remote_halted(struct kunit *test)
 
 	dm_log_resend_ms = 300;
 	__clear_bit(5, fm->daemon.in_sync);
-	__clear_bit(6, fm->daemon.in_sync);
 	fm->daemon.hint = NR;
 	KUNIT_EXPECT_EQ(test, busy(fm, 7), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
 	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 	msleep(400);
-	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 7), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-
-	/* It goes on, and stops again. */
-	fm->daemon.hint = 5;
-	KUNIT_EXPECT_EQ(test, busy(fm, 8), 0);
-	fm->daemon.hint = NR;
-	KUNIT_EXPECT_EQ(test, busy(fm, 6), 1);
-	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 	fm->log->type->presuspend(fm->log);
 	msleep(200);
-	KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	msleep(200);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+}
+
+/* A suspend that was interrupted says nothing: its hurry must not last. */
+static void us_suspend_interrupted(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	__clear_bit(5, fm->daemon.in_sync);
+	fm->daemon.recovering = 1;
+	fm->log->type->presuspend(fm->log);
+	dm_ulog_hurry(&to_us_log(fm->log)->client, jiffies - 61 * HZ);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+}
+
+/* Said to be recovered twice, it could overrule another node's failure. */
+static void us_recovered_told_once(struct kunit *test)
+{
+	static const u32 types[] = {
+		DM_ULOG_MARK_REGION, DM_ULOG_SET_REGION_SYNC, DM_ULOG_FLUSH,
+	};
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		fm->daemon.mute[types[i]] = 1;
+		recover(fm, 5);
+		KUNIT_EXPECT_PTR_EQ(test, strchr(fm->daemon.trace, 'Y'),
+				    strrchr(fm->daemon.trace, 'Y'));
+		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		forget_trace(&fm->daemon);
+	}
+	recover(fm, 5);
+	expect_trace(fm, "MYF");
+}
+
+/*
+ * The mirror writes to a region that failed here on one leg, also if the flush before it has
+ * failed: whatever others were told before, they have to be told after it.
+ */
+static void us_failed_flush_tells_again(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	set_sync(fm, 5, 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
+	mark(fm, 6);
+	fm->daemon.fail[DM_ULOG_MARK_REGION] = 1;
+	KUNIT_EXPECT_LT(test, flush_idle(fm), 0);
+	/* Another node's copy ended in between. */
+	__set_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+}
+
+/* One leg is written to, so it is no time to read from any: contract 70, with a daemon. */
+static void us_count_with_failed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	set_sync(fm, 5, 0);
+	__set_bit(5, fm->daemon.in_sync);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	recover(fm, 5);
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+}
+
+static void is_slow(struct dm_log_fake_mirror *fm, u32 type)
+{
+	msleep(60);
+}
+
+/* B61: nor do the answers of a slow daemon add up. */
+static void us_slow_daemon(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	int i;
+
+	dm_log_resend_ms = 300;
+	__clear_bit(3, fm->daemon.in_sync);
+	fm->on_request = is_slow;
+	for (i = 0; i < 100; i++)
+		busy(fm, i);
+	KUNIT_EXPECT_LE(test, fm->daemon.traced, 20);
+	fm->on_request = NULL;
 }
 
 /* A suspend does not wait for a region that another node recovers; but the write does. */
@@ -1801,7 +1923,7 @@ static void us_mark_of_what_failed(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
 }
 
-/* An answer of nobody: a hint must not be more than there is, and 2 is no bool. */
+/* An answer of nobody: 2 is no bool. A hint of more than there is means all. */
 static void us_remote_recovering(struct kunit *test)
 {
 	static const struct {
@@ -1812,7 +1934,7 @@ static void us_remote_recovering(struct kunit *test)
 	} rows[] = {
 		{ 0, 0, 16, 0 }, { 0, 100, 16, 0 }, { 1, 0, 16, 1 },
 		{ 2, 0, 16, 1 }, { -1, 0, 16, 1 }, { BIT_ULL(32), 0, 16, 1 },
-		{ 0, NR + 1, 16, 1 }, { 0, U64_MAX, 16, 1 }, { 0, 0, 8, 1 },
+		{ 0, NR + 1, 16, 0 }, { 0, U64_MAX, 16, 0 }, { 0, 0, 8, 1 },
 		{ 0, 0, 0, 1 }, { 0, 0, 24, 1 },
 	};
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
@@ -1856,6 +1978,7 @@ static void us_remote_recovering_traffic(struct kunit *test)
 	expect_trace(fm, "QI");
 	fm->daemon.recovering = 0;
 	msleep(200);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, 201), 0);
 	expect_trace(fm, "QI");
 }
@@ -2623,8 +2746,14 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_recovered_for_another),
 	KUNIT_CASE(us_write_while_recovering),
 	KUNIT_CASE_SLOW(us_pass_without_daemon),
-	KUNIT_CASE(us_remote_search_over),
+	KUNIT_CASE_SLOW(us_remote_search_over),
+	KUNIT_CASE(us_search_begins_again),
 	KUNIT_CASE_SLOW(us_remote_halted),
+	KUNIT_CASE(us_suspend_interrupted),
+	KUNIT_CASE(us_recovered_told_once),
+	KUNIT_CASE(us_failed_flush_tells_again),
+	KUNIT_CASE(us_count_with_failed),
+	KUNIT_CASE_SLOW(us_slow_daemon),
 	KUNIT_CASE(us_remote_recovering_suspended),
 	KUNIT_CASE(us_write_to_what_failed),
 	KUNIT_CASE(us_mark_of_what_failed),
