@@ -39,6 +39,11 @@
 #define PARKED_MS		150
 /* How long a count of regions in sync is believed. */
 #define COUNT_MS		100
+/*
+ * How long a node that was given a region may take to copy it, in units of dm_log_resend_ms:
+ * an answer that was lost, a mark that is not answered while it recovers, and the copy.
+ */
+#define COPY_RESENDS		4U
 /* How often a search is repeated that was answered with nonsense. */
 #define ANSWER_TRIES		3
 
@@ -396,13 +401,14 @@ struct remote_recovering {
  */
 static bool is_over(struct us_sync *sync)
 {
-	u64 now = get_jiffies_64(), ms = dm_log_resend_ms;
+	u64 now = get_jiffies_64(), copy = msecs_to_jiffies(COPY_RESENDS * dm_log_resend_ms);
 
+	/* One that was seen some time ago may be another search's. */
 	if (!sync->over_since ||
-	    time_after64(now, sync->over_seen + msecs_to_jiffies(4 * ms)))
+	    time_after64(now, sync->over_seen + msecs_to_jiffies(dm_log_resend_ms)))
 		sync->over_since = now;
 	sync->over_seen = now;
-	return time_after_eq64(now, sync->over_since + msecs_to_jiffies(ms));
+	return time_after_eq64(now, sync->over_since + copy);
 }
 
 /*
@@ -441,7 +447,10 @@ static bool judge(struct us_log *us, const struct remote_recovering *answer, boo
 	return !is_over(sync);
 }
 
-/* Ask about a write. Return: whether it has to wait, also if there is no answer. */
+/*
+ * Ask about a write. IS_REMOTE_RECOVERING comes last: it is the newest that is known of
+ * the region. Return: whether it has to wait, also if there is no answer.
+ */
 static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 {
 	struct remote_recovering answer;
@@ -449,27 +458,27 @@ static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 	__s64 in_sync;
 	struct dm_ulog_call calls[] = {
 		{
-			.type = DM_ULOG_IS_REMOTE_RECOVERING,
-			.data = &question,
-			.size = sizeof(question),
-			.reply = &answer,
-			.capacity = sizeof(answer),
-		},
-		{
 			.type = DM_ULOG_IN_SYNC,
 			.data = &question,
 			.size = sizeof(question),
 			.reply = &in_sync,
 			.capacity = sizeof(in_sync),
 		},
+		{
+			.type = DM_ULOG_IS_REMOTE_RECOVERING,
+			.data = &question,
+			.size = sizeof(question),
+			.reply = &answer,
+			.capacity = sizeof(answer),
+		},
 	};
 
 	if (ask(us, calls, ARRAY_SIZE(calls)) || calls[0].error || calls[1].error)
 		return true;
-	if (answer.is_recovering != 0 && answer.is_recovering != 1)
-		return protocol_error(us, calls[0].type, answer.is_recovering, "0 or 1");
 	if (in_sync != 0 && in_sync != 1)
-		return protocol_error(us, calls[1].type, in_sync, "0 or 1");
+		return protocol_error(us, calls[0].type, in_sync, "0 or 1");
+	if (answer.is_recovering != 0 && answer.is_recovering != 1)
+		return protocol_error(us, calls[1].type, answer.is_recovering, "0 or 1");
 
 	slot->region = region;
 	slot->pass = us->sync.pass;
@@ -477,11 +486,11 @@ static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 	slot->until = get_jiffies_64() + msecs_to_jiffies(PARKED_MS);
 
 	/*
-	 * It failed here, and another node has recovered it: dm-region-hash goes on
-	 * writing it on one leg. (A cmirrord that has seen all regions in sync once goes on
-	 * saying so of each; but it is not to be recovered only if it is in sync.)
+	 * It failed here, and is not to be recovered: another node has, perhaps since
+	 * IN_SYNC was answered. dm-region-hash goes on writing it on one leg. (A cmirrord that
+	 * has seen all regions in sync once says IN_SYNC 1 of each ever after.)
 	 */
-	if (!slot->waits && !answer.is_recovering && in_sync &&
+	if (!slot->waits && !answer.is_recovering &&
 	    !dm_regions_in_sync(&us->cache.common.regions, region))
 		dm_regions_set_sync(&us->cache.common.regions, region, false);
 	return slot->waits;
@@ -642,6 +651,7 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 		return r;
 
 	forget_all(sync);
+	sync->over_since = 0;
 	sync->handed = epoch;
 	dm_regions_offer(&us->cache.common.regions, work);
 	trace_dm_log_resync_work(us->cache.common.stats.dev, work);

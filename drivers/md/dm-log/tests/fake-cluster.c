@@ -319,7 +319,8 @@ static int get_resync_work(struct cluster *cl, struct cluster_replica *r,
 	if (cl->like_cmirrord && r->search >= cl->nr_regions)
 		return CLUSTER_NONE;
 	if (r->recovering != CLUSTER_NONE)
-		return r->recoverer == from ? r->recovering : CLUSTER_NONE;
+		return r->recoverer == from && cl->may_hand_out(cl, r->recovering, from) ?
+		       r->recovering : CLUSTER_NONE;
 
 	while (r->nr_wanted) {
 		region = r->wanted[--r->nr_wanted];
