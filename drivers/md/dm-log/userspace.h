@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The userspace log, for its four parts: userspace.c (the type),
- * sync.c (what the daemon is asked about regions),
- * marks.c (which marks and clears it has to be told of) and
- * session.c (requests, and daemons that come and go).
+ * The userspace log, for its parts: userspace.c (the type),
+ * sync.c (what the daemon is asked about regions that are read or written),
+ * resync.c (and about recovery),
+ * marks.c (which marks and clears it has to be told of),
+ * request.c (requests, which are repeated) and
+ * session.c (daemons that come and go).
  */
 
 #ifndef DM_LOG_USERSPACE_H
@@ -307,6 +309,11 @@ static inline bool us_is_lost(const struct us_log *us)
 	return smp_load_acquire(&us->session.state) == US_LOST;
 }
 
+static inline bool us_region_exists(const struct us_log *us, u64 region)
+{
+	return region < us->cache.common.args.nr_regions;
+}
+
 static inline struct us_log *to_us_log(struct dm_dirty_log *log)
 {
 	return cache_to_us_log(to_dm_log_cache(log));
@@ -348,6 +355,12 @@ void us_sync_flush_failed(struct us_log *us);
 int us_is_clean(struct dm_dirty_log *log, region_t region);
 int us_in_sync(struct dm_dirty_log *log, region_t region, int can_block);
 int us_is_remote_recovering(struct dm_dirty_log *log, region_t region);
+int us_ask_in_pass(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr);
+int us_protocol_error(struct us_log *us, u32 type, u64 value, const char *expected);
+
+/* resync.c */
+bool us_are_all_known(struct us_log *us);
+bool us_are_all_in_sync(struct us_log *us);
 region_t us_get_sync_count(struct dm_dirty_log *log);
 int us_get_resync_work(struct dm_dirty_log *log, region_t *region);
 void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync);
