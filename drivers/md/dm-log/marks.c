@@ -10,8 +10,10 @@
  *
  * An error stands. cmirrord forgets that it has something to write when it could not
  * write it: it answers the next FLUSH with 0, and has done nothing. So after a FLUSH that
- * was answered with an error nothing counts as held, nothing is cleared, and every commit
- * fails, until there is another daemon or a resume.
+ * was answered with an error every commit fails, and nothing is cleared, until there is
+ * another daemon or a resume. The daemon is told everything all the same: what has failed
+ * here, lest others read it; what was recovered, or it would be recovered for ever; and
+ * marks, lest another node's CLEAR take effect.
  *
  * What a cmirrord tells another one that joins is which regions are dirty and out of sync,
  * but not who has marked them. Then any node's CLEAR makes a region clean that another has
@@ -113,12 +115,14 @@ static void add_marks(struct us_log *us, struct us_wave *wave, unsigned int nr)
 /* The disk of the daemon has failed; it may not say so again. */
 static void refuse(struct us_log *us, int error)
 {
-	us->marks.refused = us->marks.epoch;
-	dm_regions_forget_held(&us->cache.common.regions);
+	if (us->marks.refused == us->marks.epoch)
+		return;
+	WRITE_ONCE(us->marks.refused, us->marks.epoch);
 	DMWARN("userspace: log %s: the daemon cannot store marks (error %d): none counts",
 	       us->client.uuid, error);
 }
 
+/* It has heard what was behind a FLUSH that failed, and before. */
 static int check_wave(struct us_log *us, int r)
 {
 	struct us_wave *wave = us->marks.wave;
@@ -132,7 +136,8 @@ static int check_wave(struct us_log *us, int r)
 
 		if (error && error != -EAGAIN && wave->calls[i].type == DM_ULOG_FLUSH)
 			refuse(us, error);
-		r = r ?: error;
+		else
+			r = r ?: error;
 	}
 	return r;
 }
@@ -183,12 +188,17 @@ static void plan_renewal(struct us_log *us)
  */
 static unsigned int build_commit(struct us_log *us, unsigned int nr)
 {
+	const struct dm_regions *rg = &us->cache.common.regions;
 	struct us_wave *wave = us->marks.wave;
 	unsigned int i;
 
 	begin_wave(us);
 	for (i = 0; i < nr; i++) {
-		if (dm_regions_in_sync(&us->cache.common.regions, wave->batch[i]))
+		if (dm_regions_in_sync(rg, wave->batch[i]))
+			continue;
+		/* It was given to us, so that is known; and this would end the recovery. */
+		if (wave->batch[i] == rg->recovering &&
+		    READ_ONCE(us->sync.handed) == us->marks.epoch)
 			continue;
 		if (wave->nr_news == US_NR_NEWS)
 			break;
@@ -252,8 +262,6 @@ static int commit_marks(struct us_log *us, enum us_wait wait)
 
 	for (;;) {
 		meet_daemon(us);
-		if (us->marks.refused == us->marks.epoch)
-			return -EIO;
 		if (dm_regions_next_pending(rg, 0) >= rg->nr_chunks)
 			break;
 		r = commit_some(us, wait);
@@ -263,7 +271,7 @@ static int commit_marks(struct us_log *us, enum us_wait wait)
 		cond_resched();
 	}
 	us->marks.again = false;
-	return 0;
+	return us->marks.refused == us->marks.epoch ? -EIO : 0;
 }
 
 /**
@@ -341,6 +349,8 @@ int us_clean(struct dm_log_cache *cache, u64 *from)
 	add_groups(marks->wave, DM_ULOG_CLEAR_REGION, nr);
 	add_call(marks->wave, DM_ULOG_FLUSH, NULL, 0);
 	r = send_wave(us, US_WAIT_LIMITED);
+	if (!r && marks->refused == marks->epoch)
+		r = -EIO;
 	if (r) {
 		DMWARN_LIMIT("userspace: log %s: cannot clear regions (error %d): they stay dirty",
 			     us->client.uuid, r);
@@ -369,8 +379,7 @@ void us_renew(struct us_log *us)
 	marks->renew_at = now + msecs_to_jiffies(RENEW_MS);
 	do {
 		mutex_lock(&us->cache.commit_lock);
-		if (!us->cache.gated && marks->epoch == us_epoch(us) &&
-		    marks->refused != marks->epoch)
+		if (!us->cache.gated && marks->epoch == us_epoch(us))
 			nr = dm_regions_pick_held(rg, &from, marks->wave->batch, US_NR_MARKS);
 		begin_wave(us);
 		add_marks(us, marks->wave, nr);
@@ -401,8 +410,7 @@ int us_tell_recovered(struct us_log *us, u64 region, int epoch)
 
 	mutex_lock(&us->cache.commit_lock);
 	meet_daemon(us);
-	if (us->marks.epoch == epoch && us->marks.refused != epoch &&
-	    !us->cache.gated) {
+	if (us->marks.epoch == epoch && !us->cache.gated) {
 		begin_wave(us);
 		wave->batch[0] = region;
 		add_groups(wave, us->integrated ? DM_ULOG_FLUSH : DM_ULOG_MARK_REGION, 1);
@@ -432,5 +440,5 @@ bool us_has_more(struct dm_log_cache *cache)
 	struct us_log *us = cache_to_us_log(cache);
 
 	return dm_regions_uncommitted(&cache->common.regions) || us_is_lost(us) ||
-	       us_has_met_another(us);
+	       us_has_met_another(us) || READ_ONCE(us->wake.wanted);
 }

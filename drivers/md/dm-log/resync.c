@@ -102,13 +102,6 @@ bool us_are_all_in_sync(struct us_log *us)
 	return us_are_all_known(us);
 }
 
-/* A region is out of sync. */
-static void forget_all(struct us_sync *sync)
-{
-	WRITE_ONCE(sync->all, 0);
-	sync->search_over = 0;
-}
-
 /*
  * Recovery
  */
@@ -156,7 +149,12 @@ static int ask_resync_work(struct us_log *us, u64 *region)
 
 	/* After an error an idle mirror would not ask again before it is resumed. */
 	for (tries = 0; tries < ANSWER_TRIES; tries++) {
-		r = us_ask_in_pass(us, &call, 1) ?: call.error;
+		r = us_ask_in_pass(us, &call, 1);
+		if (r)
+			us_wake_later(us);
+		else
+			WRITE_ONCE(us->wake.epoch, us_epoch(us));
+		r = r ?: call.error;
 		if (!r && work.i != 0 && work.i != 1)
 			r = us_protocol_error(us, call.type, work.i, "0 or 1");
 		if (!r && work.i && !us_region_exists(us, work.r))
@@ -187,34 +185,37 @@ int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 	struct us_log *us = to_us_log(log);
 	struct us_sync *sync = &us->sync;
 	unsigned int tries = 0;
-	bool all = false;
-	int r, epoch;
+	int r, epoch, all = 0;
 	u64 work;
 
-	/* What has failed here has to be known before it is given to anybody. */
-	if (sync->search_over == us_epoch(us) || owes_nosync(us))
+	if (sync->search_over == us_epoch(us))
 		return 0;
 
 	for (;;) {
 		epoch = us_epoch(us);
+		/* What has failed here has to be known before it is given to anybody. */
+		if (owes_nosync(us)) {
+			us_wake_later(us);
+			return 0;
+		}
 		r = ask_resync_work(us, &work);
 		/* By whom was that said? */
 		if (epoch != us_epoch(us) && tries++ < ANSWER_TRIES)
 			continue;
 		if (r)
 			break;
-		if (all)
+		if (all == epoch)
 			sync->search_over = epoch;
 		if (all || !count_all(us) || owes_nosync(us))
 			break;
-		all = true;
+		all = epoch;
 	}
 	if (r <= 0)
 		return r;
 
-	forget_all(sync);
+	us_forget_all(sync);
 	sync->over_since = 0;
-	sync->handed = epoch;
+	WRITE_ONCE(sync->handed, epoch);
 	dm_regions_offer(&us->cache.common.regions, work);
 	trace_dm_log_resync_work(us->cache.common.stats.dev, work);
 	*region = work;
@@ -267,7 +268,7 @@ void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync)
 
 	trace_dm_log_set_region_sync(us->cache.common.stats.dev, region, in_sync);
 	if (!recovered) {
-		forget_all(&us->sync);
+		us_forget_all(&us->sync);
 		/* Its mark is never cleared: it stays dirty until recovered. */
 		dm_regions_set_sync(rg, region, in_sync && region == rg->recovering);
 		if (!known)

@@ -92,6 +92,13 @@ bool us_sync_new_pass(struct us_log *us)
 	return let_go;
 }
 
+/* What failed here is to be told, whatever the daemon has been told before. */
+static void owe_nosync(struct us_log *us, u64 region)
+{
+	us_forget_all(&us->sync);
+	dm_regions_set_sync(&us->cache.common.regions, region, false);
+}
+
 /**
  * us_sync_flush_failed() - the mirror may write all the same, to one leg what failed here
  * @us: the log
@@ -108,7 +115,7 @@ void us_sync_flush_failed(struct us_log *us)
 	for (slot = us->sync.slot; slot < us->sync.slot + US_NR_SLOTS; slot++)
 		if (slot->pass == us->sync.pass - 1 && !slot->waits &&
 		    !dm_regions_in_sync(rg, slot->region) && slot->region < rg->nr_regions)
-			dm_regions_set_sync(rg, slot->region, false);
+			owe_nosync(us, slot->region);
 }
 
 /**
@@ -417,7 +424,7 @@ static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 	 */
 	if (!slot->waits && !answer.is_recovering &&
 	    !dm_regions_in_sync(&us->cache.common.regions, region))
-		dm_regions_set_sync(&us->cache.common.regions, region, false);
+		owe_nosync(us, region);
 	return slot->waits;
 }
 

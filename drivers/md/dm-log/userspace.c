@@ -233,16 +233,17 @@ static unsigned int us_tend(struct dm_log_cache *cache)
 	unsigned long start = jiffies;
 	int r;
 
-	if (!us_is_lost(us)) {
+	if (us_is_lost(us)) {
+		r = us_reconnect(us, &until);
+		if (r) {
+			us_report_waiting(us, DM_ULOG_GET_REGION_SIZE, start, r);
+			return 2 * MSEC_PER_SEC;
+		}
+	} else {
 		us_renew(us);
-		return 0;
 	}
-
-	r = us_reconnect(us, &until);
-	if (!r)
-		return 0;
-	us_report_waiting(us, DM_ULOG_GET_REGION_SIZE, start, r);
-	return 2 * MSEC_PER_SEC;
+	us_wake_if_wanted(us);
+	return 0;
 }
 
 static bool us_may_clean(struct dm_log_cache *cache)
@@ -274,6 +275,7 @@ static void free_us_log(struct us_log *us, struct dm_target *ti)
 
 	if (us->dev)
 		dm_put_device(ti, us->dev);
+	us_wake_exit(us);
 	us_sync_exit(us);
 	us_marks_exit(us);
 	dm_log_cache_exit(&us->cache);
@@ -298,6 +300,7 @@ static int us_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 
 	dm_log_cache_init(&us->cache, "userspace", &us_cache_ops, log, ti);
 	us_session_init(us);
+	us_wake_init(us);
 
 	r = parse_us_args(us, ti, argc, argv, &options);
 	if (r)
@@ -391,6 +394,7 @@ static int us_resume(struct dm_dirty_log *log)
 	dm_log_cache_opened(&us->cache);
 	mutex_unlock(&us->cache.commit_lock);
 
+	us_wake_resumed(us);
 	dm_log_cache_start(&us->cache, r);
 	if (r)
 		dm_log_cache_tend(&us->cache, MSEC_PER_SEC);
@@ -410,7 +414,7 @@ static int us_resume(struct dm_dirty_log *log)
 static int us_flush(struct dm_dirty_log *log)
 {
 	struct us_log *us = to_us_log(log);
-	bool force = us_is_lost(us) || us_has_met_another(us);
+	bool force = us_is_lost(us) || us_has_met_another(us) || us_is_refused(us);
 	int r;
 
 	if (!us_sync_new_pass(us)) {

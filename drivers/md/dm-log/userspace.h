@@ -4,14 +4,17 @@
  * sync.c (what the daemon is asked about regions that are read or written),
  * resync.c (and about recovery),
  * marks.c (which marks and clears it has to be told of),
- * request.c (requests, which are repeated) and
- * session.c (daemons that come and go).
+ * request.c (requests, which are repeated),
+ * session.c (daemons that come and go) and
+ * wake.c (the mirror's worker, when they have come).
  */
 
 #ifndef DM_LOG_USERSPACE_H
 #define DM_LOG_USERSPACE_H
 
 #include <linux/atomic.h>
+#include <linux/blk_types.h>
+#include <linux/completion.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 
@@ -19,6 +22,7 @@
 #include "ulog.h"
 
 struct dm_dev;
+struct mapped_device;
 
 /* Writes whose answer is remembered; a power of two. */
 #define US_NR_SLOTS		64
@@ -233,7 +237,7 @@ struct us_wave {
 /**
  * struct us_marks - what the daemon was told of writes; under commit_lock
  * @epoch: which daemon; read by anyone
- * @refused: the epoch in which it could not store marks, or 0
+ * @refused: the epoch in which it could not store marks, or 0; read by anyone
  * @again: it has to be told of idle regions, too
  * @cluster: several nodes may share it
  * @quiet_until: nothing is cleared before, in jiffies of 64 bits
@@ -250,6 +254,24 @@ struct us_marks {
 	u64 renew_at;
 	struct us_wave *wave;
 	unsigned long *chunks;
+};
+
+/**
+ * struct us_wake - wakes the mirror's worker, see wake.c
+ * @wanted: the worker had no answer, and nothing may wake it; set by it
+ * @epoch: the daemon that it knows of, likewise
+ * @idle: no read is under way
+ * @md: the mirror's device, held while one is
+ * @bio: the read
+ * @vec: where it goes
+ */
+struct us_wake {
+	bool wanted;
+	int epoch;
+	struct completion idle;
+	struct mapped_device *md;
+	struct bio bio;
+	struct bio_vec vec;
 };
 
 /**
@@ -272,6 +294,7 @@ struct us_marks {
  * @sync: what the daemon has said
  * @reads: what it is going to be asked
  * @questions: room for that
+ * @wake: wakes the worker when the daemon is back
  */
 struct us_log {
 	struct dm_log_cache cache;
@@ -290,6 +313,7 @@ struct us_log {
 	struct us_sync sync;
 	struct us_reads reads;
 	struct us_questions *questions;
+	struct us_wake wake;
 };
 
 static inline struct us_log *cache_to_us_log(struct dm_log_cache *cache)
@@ -365,6 +389,14 @@ region_t us_get_sync_count(struct dm_dirty_log *log);
 int us_get_resync_work(struct dm_dirty_log *log, region_t *region);
 void us_set_region_sync(struct dm_dirty_log *log, region_t region, int in_sync);
 
+/* wake.c */
+void us_wake_init(struct us_log *us);
+void us_wake_exit(struct us_log *us);
+bool us_wake(struct us_log *us);
+void us_wake_resumed(struct us_log *us);
+void us_wake_later(struct us_log *us);
+void us_wake_if_wanted(struct us_log *us);
+
 /* marks.c */
 int us_marks_init(struct us_log *us);
 void us_marks_exit(struct us_log *us);
@@ -375,10 +407,23 @@ void us_renew(struct us_log *us);
 int us_tell_recovered(struct us_log *us, u64 region, int epoch);
 bool us_has_more(struct dm_log_cache *cache);
 
+/* A region is out of sync, so there is something to recover; by the worker. */
+static inline void us_forget_all(struct us_sync *sync)
+{
+	WRITE_ONCE(sync->all, 0);
+	sync->search_over = 0;
+}
+
 /* Is there another daemon, which has to be told what is marked? In any context. */
 static inline bool us_has_met_another(const struct us_log *us)
 {
 	return READ_ONCE(us->marks.epoch) != us_epoch(us);
+}
+
+/* Is there one that cannot store marks? In any context. */
+static inline bool us_is_refused(const struct us_log *us)
+{
+	return READ_ONCE(us->marks.refused) == us_epoch(us);
 }
 
 #endif /* DM_LOG_USERSPACE_H */

@@ -12,6 +12,7 @@
 
 #include "../cache.h"
 #include "../private.h"
+#include "../userspace.h"
 #include "fake-daemon.h"
 
 #define FIRST_PORTID	1000
@@ -246,6 +247,18 @@ static void count_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 	container_of(cache->common.ti, struct dm_log_fake_mirror, ti)->nr_tends++;
 }
 
+/* There is no worker: the test does what it does. */
+static bool count_wake(struct us_log *us)
+{
+	struct dm_log_fake_mirror *fm =
+		container_of(us->cache.common.ti, struct dm_log_fake_mirror, ti);
+
+	if (use_up(&fm->wake_fails))
+		return false;
+	fm->nr_wakes++;
+	return true;
+}
+
 /* All that was to go wrong and has not, goes right. */
 void dm_log_fake_forgive(struct dm_log_fake_daemon *daemon)
 {
@@ -293,6 +306,7 @@ int dm_log_fake_mirror_init(struct kunit *test, size_t size)
 	kunit_activate_static_stub(test, dm_ulog_send, dm_log_fake_send);
 	kunit_activate_static_stub(test, dm_log_raise_event, count_event);
 	kunit_activate_static_stub(test, dm_log_cache_tend, count_tend);
+	kunit_activate_static_stub(test, us_wake, count_wake);
 	return 0;
 }
 

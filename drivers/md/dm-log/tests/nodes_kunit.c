@@ -14,6 +14,8 @@
  * - A read that may be served by a leg finds there what had been acknowledged when the
  *   pass began. An answer of the daemon holds for the pass in which it was asked for.
  * - The region map keeps its invariants (regions-check.c).
+ * - When nothing goes wrong any more all writes end, and a node that is alone recovers all
+ *   that is out of sync, though nobody reads or writes it: see settle().
  *
  * Not judged is what no log could prevent. That is counted: see struct nodes_tally.
  */
@@ -37,6 +39,7 @@
 #include "../common.h"
 #include "../private.h"
 #include "../ulog.h"
+#include "../userspace.h"
 #include "fake-cluster.h"
 
 #define NR_NODES	CLUSTER_NODES
@@ -48,6 +51,11 @@
 /* I/O to the legs takes no longer. */
 #define IO_MS		2000
 #define STUCK_MS	300000
+/* After a story nothing goes wrong for so long, and then all must have come to its end. */
+#define SETTLE_MS	130000
+#define SETTLE_STEP_MS	200
+/* How often the cleaner runs meanwhile. */
+#define SETTLE_STEPS	10
 
 static unsigned long long nodes_seed;
 module_param(nodes_seed, ullong, 0444);
@@ -61,6 +69,11 @@ MODULE_PARM_DESC(nodes_passes, "KUnit: passes of the workers in the cluster's st
 static bool nodes_virtual;
 module_param(nodes_virtual, bool, 0444);
 MODULE_PARM_DESC(nodes_virtual, "KUnit: it costs no time to wait");
+
+/* A test has five minutes, also of a clock that jumps. */
+static unsigned int nodes_story_s = 100;
+module_param(nodes_story_s, uint, 0444);
+MODULE_PARM_DESC(nodes_story_s, "KUnit: nothing goes wrong any more in a cluster's story after so many seconds");
 
 static unsigned int nodes_events = ~0U;
 module_param(nodes_events, uint, 0444);
@@ -297,6 +310,7 @@ struct nodes_tally {
 	u64 writes;
 	u64 one_leg;
 	u64 waits;
+	u64 wakes;
 	u64 reads;
 	u64 sync_reads;
 	u64 copies;
@@ -355,6 +369,8 @@ struct nodes {
 	u16 odds[NR_EVENTS];
 	unsigned int depth;
 	int current_node;
+	bool mended;
+	bool settling;
 
 	const char *wrong;
 	int wrong_region;
@@ -380,8 +396,22 @@ static u32 pick(struct nodes *nd, u32 limit)
 }
 
 /* Does it happen now? Nothing does unless it is among the events of the story. */
+static void mend_all(struct nodes *nd);
+
+static u64 elapsed_ms(const struct nodes *nd)
+{
+	return jiffies_to_msecs(jiffies - nd->began);
+}
+
+static bool is_late(const struct nodes *nd)
+{
+	return nodes_virtual && elapsed_ms(nd) > nodes_story_s * MSEC_PER_SEC;
+}
+
 static bool happens(struct nodes *nd, enum nodes_event event)
 {
+	if (is_late(nd) && !nd->mended)
+		mend_all(nd);
 	if (!nd->odds[event] || pick(nd, nd->odds[event]))
 		return false;
 	nd->tally.events[event]++;
@@ -1203,6 +1233,7 @@ static bool create_log(struct nodes *nd, struct nodes_node *n, unsigned int slot
 	n->luid[slot] = 0;
 	n->ti[slot].len = nd->cl.nr_regions * CLUSTER_SECTORS;
 	n->ti[slot].table = nd->table;
+	n->ti[slot].private = nd;
 	nd->current_node = node_nr(nd, n);
 	*log = dm_dirty_log_create("userspace", &n->ti[slot], flush_legs, argc, argv);
 	nd->current_node = before;
@@ -1634,7 +1665,8 @@ static bool may_hand_out(struct cluster *cl, int region, unsigned int node)
 	for (i = 0; i < nd->nr_nodes; i++)
 		if (i != node && nd->node[i].copying == region && nd->node[i].copy != NO_COPY)
 			return false;
-	return time_after64(get_jiffies_64(), cl->lost_sync[region] + msecs_to_jiffies(200));
+	return nd->settling ||
+	       time_after64(get_jiffies_64(), cl->lost_sync[region] + msecs_to_jiffies(200));
 }
 
 static void deliver_late(struct work_struct *work)
@@ -1845,6 +1877,19 @@ static void no_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 {
 }
 
+static bool wake_node(struct us_log *us)
+{
+	struct dm_target *ti = us->cache.common.ti;
+	struct nodes *nd = ti->private;
+	unsigned int i;
+
+	for (i = 0; i < nd->nr_nodes; i++)
+		if (nd->node[i].ti <= ti && ti < nd->node[i].ti + 2)
+			nd->node[i].woken = true;
+	nd->tally.wakes++;
+	return true;
+}
+
 /*
  * Stories
  */
@@ -1914,6 +1959,159 @@ static const char * const words[] = {
 	"u integrated_flush insync_cache disk 1024",
 };
 
+/* All that was to go wrong goes right. */
+static void mend_all(struct nodes *nd)
+{
+	unsigned int i;
+
+	nd->mended = true;
+	memset(nd->odds, 0, sizeof(nd->odds));
+	nd->cl.disk_fails = 0;
+	for (i = 0; i < nd->nr_nodes; i++) {
+		struct nodes_node *n = &nd->node[i];
+
+		n->errors = 0;
+		n->losses = 0;
+		n->revive_after = 0;
+		n->fail_leg_flushes = 0;
+		nd->cl.replica[i].listening = true;
+		if (n->lost_later)
+			dm_ulog_released(n->lost_later);
+		n->lost_later = 0;
+	}
+}
+
+static void settle_node(struct nodes *nd, struct nodes_node *n, bool clean)
+{
+	/* A region that was given to a node which is dead is given to nobody else. */
+	if (!n->log)
+		start_node(nd, n);
+	if (!n->log)
+		return;
+	if (n->phase == NODE_SUSPENDED)
+		resume(nd, n);
+	/* What waits is tried again every now and then, and nothing else. */
+	if (n->woken || n->reads || has_writes(nd, n))
+		do_mirror(nd, n);
+	copy_on(nd, n, false);
+	copy_on(nd, n, false);
+	if (clean)
+		run_cleaner(nd, n);
+}
+
+/* A daemon that has not heard that the mirror's former log has gone refuses the next. */
+static bool is_known(const struct nodes *nd, unsigned int node)
+{
+	const struct nodes_node *n = &nd->node[node];
+
+	return nd->cl.replica[node].official == n->luid[n->slot];
+}
+
+/* Does one node recover all that is out of sync? A cmirrord searches once. */
+static bool is_alone(const struct nodes *nd)
+{
+	return nd->nr_nodes == 1 && !nd->handle_errors && !nd->cl.like_cmirrord &&
+	       nd->node[0].log && is_known(nd, 0);
+}
+
+/* What a mirror that holds back what has failed does with it is not the log's. */
+static void judge_end(struct nodes *nd)
+{
+	const struct cluster_replica *r = &nd->cl.replica[0];
+	int i, region;
+
+	for (i = 0; i < nd->nr_nodes; i++)
+		if (nd->node[i].log && !is_known(nd, i))
+			return;
+
+	for (i = 0; i < NR_ACTIVE * NR_BLOCKS && !nd->handle_errors; i++) {
+		const struct nodes_block *b = &nd->region[i / NR_BLOCKS].block[i % NR_BLOCKS];
+
+		if (nd->node[b->node].log && (b->place == AT_QUEUE || b->place == AT_DELAYED))
+			broken(nd, b->node, i / NR_BLOCKS, "a write never ends");
+	}
+	for (region = 0; region < NR_ACTIVE && is_alone(nd); region++)
+		if (!(r->sync & BIT(region)))
+			broken(nd, 0, region, "it is never recovered");
+}
+
+/* Is there nothing left to do? A cleaner that runs may still find something. */
+static bool is_at_rest(struct nodes *nd)
+{
+	unsigned int i;
+
+	for (i = 0; i < nd->nr_nodes; i++) {
+		struct nodes_node *n = &nd->node[i];
+
+		if (!n->log || n->phase != NODE_LIVE || n->woken || n->reads ||
+		    n->copy != NO_COPY || has_writes(nd, n))
+			return false;
+	}
+	return true;
+}
+
+/* Nobody begins to read or write. */
+static void go_on_by_itself(struct nodes *nd, unsigned int steps)
+{
+	unsigned int i, step, rest = 0;
+
+	for (step = 0; step < steps && rest < 3 * SETTLE_STEPS && !nd->wrong; step++) {
+		for (i = 0; i < nd->nr_nodes && !nd->wrong; i++)
+			settle_node(nd, &nd->node[i], step % SETTLE_STEPS == 0);
+		for (i = 0; i < NR_ACTIVE * NR_BLOCKS; i++)
+			while (nd->region[i / NR_BLOCKS].block[i % NR_BLOCKS].place == AT_LEGS)
+				land(nd, i / NR_BLOCKS, i % NR_BLOCKS, false);
+		check(nd);
+		rest = is_at_rest(nd) ? rest + 1 : 0;
+		wait_ms(nd, SETTLE_STEP_MS);
+	}
+}
+
+/* A full resync of an idle mirror, whose daemon is away for a while in the middle of it. */
+static void resync_alone(struct nodes *nd)
+{
+	struct nodes_node *n = &nd->node[0];
+
+	if (!is_alone(nd))
+		return;
+	suspend(nd, n);
+	note(nd, -1, -1, "all dirty", 0);
+	nd->cl.disk = 0;
+	resume(nd, n);
+	do_mirror(nd, n);
+	if (pick(nd, 2))
+		restart_daemon(nd, n);
+	nd->cl.replica[0].listening = false;
+	n->revive_after = 0;
+	go_on_by_itself(nd, 100);
+	mend_all(nd);
+	go_on_by_itself(nd, SETTLE_MS / SETTLE_STEP_MS);
+}
+
+/* The end of a story: does all come to its end? */
+static void settle(struct nodes *nd)
+{
+	unsigned int i;
+
+	mend_all(nd);
+	note(nd, -1, -1, "settle", 0);
+	for (i = 0; i < NR_ACTIVE * NR_BLOCKS; i++)
+		while (nd->region[i / NR_BLOCKS].block[i % NR_BLOCKS].place == AT_LEGS)
+			land(nd, i / NR_BLOCKS, i % NR_BLOCKS, false);
+	nd->settling = true;
+	/* Whom may_hand_out() has refused work. */
+	for (i = 0; i < nd->nr_nodes; i++)
+		nd->node[i].woken = true;
+	go_on_by_itself(nd, SETTLE_MS / SETTLE_STEP_MS);
+	if (!nd->wrong)
+		judge_end(nd);
+	if (!nd->wrong)
+		resync_alone(nd);
+	if (!nd->wrong)
+		judge_end(nd);
+	nd->settling = false;
+}
+
 static void story(struct nodes *nd, u64 seed)
 {
 	unsigned int i, steps;
@@ -1926,6 +2124,7 @@ static void story(struct nodes *nd, u64 seed)
 	nd->version = 0;
 	nd->nr_history = 0;
 	nd->began = jiffies;
+	nd->mended = false;
 	nd->depth = 0;
 
 	nd->nr_nodes = nodes_nodes > 0 ? nodes_nodes : 1 + pick(nd, NR_NODES);
@@ -1959,14 +2158,16 @@ static void story(struct nodes *nd, u64 seed)
 		start_node(nd, &nd->node[i]);
 	set_odds(nd);
 	steps = 200 + pick(nd, 2000);
-	while (steps-- && !nd->wrong) {
+	while (steps-- && !nd->wrong && !is_late(nd)) {
 		step(nd);
 		if (happens(nd, EV_POWER))
 			cut_power(nd);
 	}
+	if (!nd->wrong && nodes_virtual)
+		settle(nd);
 	if (nd->wrong)
 		tell(nd);
-	memset(nd->odds, 0, sizeof(nd->odds));
+	mend_all(nd);
 	for (i = 0; i < nd->nr_nodes; i++)
 		if (nd->node[i].log)
 			crash(nd, &nd->node[i]);
@@ -1985,8 +2186,8 @@ static void tell_tally(struct nodes *nd)
 		   t->passes, t->requests, t->joins);
 	kunit_info(test, "%llu writes, %llu to one leg, %llu waits, %llu held; %llu reads, %llu in sync\n",
 		   t->writes, t->one_leg, t->waits, t->holds, t->reads, t->sync_reads);
-	kunit_info(test, "%llu copies, %llu failed writes, %llu log errors, %llu stuck\n",
-		   t->copies, t->failed_writes, t->log_errors, t->stuck);
+	kunit_info(test, "%llu copies, %llu wakes, %llu failed writes, %llu log errors, %llu stuck\n",
+		   t->copies, t->wakes, t->failed_writes, t->log_errors, t->stuck);
 	kunit_info(test, "of %llu looks %llu at legs that differ, %llu dirty, %llu out of sync\n",
 		   t->looks, t->differ, t->dirty, t->out_of_sync);
 	kunit_info(test, "excused: %llu unmarked, %llu untold, %llu unreported, %llu other; of looks: %llu dead, %llu doubt, %llu disk\n",
@@ -1996,6 +2197,9 @@ static void tell_tally(struct nodes *nd)
 		kunit_info(test, "%s: %llu\n", event_names[i], t->events[i]);
 }
 
+/* Of all parts so far */
+static struct nodes_tally nodes_tally;
+
 static int nodes_init(struct kunit *test)
 {
 	struct nodes *nd = kunit_kzalloc(test, sizeof(*nd), GFP_KERNEL);
@@ -2003,6 +2207,7 @@ static int nodes_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, nd);
 	nd->test = test;
+	nd->tally = nodes_tally;
 	test->priv = nd;
 	/* Only its mode is looked at. */
 	nd->table = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
@@ -2021,6 +2226,7 @@ static int nodes_init(struct kunit *test)
 	kunit_activate_static_stub(test, dm_ulog_send, nodes_send);
 	kunit_activate_static_stub(test, dm_log_raise_event, no_event);
 	kunit_activate_static_stub(test, dm_log_cache_tend, no_tend);
+	kunit_activate_static_stub(test, us_wake, wake_node);
 	return 0;
 }
 
@@ -2028,26 +2234,49 @@ static void nodes_exit(struct kunit *test)
 {
 	struct nodes *nd = test->priv;
 
+	nodes_tally = nd->tally;
 	dm_log_clean_delay_ms = nd->old[0];
 	dm_log_resend_ms = nd->old[1];
 	dm_log_clear_wait_ms = nd->old[2];
 }
 
+/* Another one follows if this is not over soon. */
+#define PART_MS		20000
+#define NR_PARTS	400
+
+static const u16 nodes_parts[NR_PARTS];
+
+static void describe_part(const u16 *part, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "part %td", part - nodes_parts + 1);
+}
+
+KUNIT_ARRAY_PARAM(nodes_part, nodes_parts, describe_part);
+
+/* A share of the passes. One that is late leaves the rest to those that follow. */
 static void nodes_stories(struct kunit *test)
 {
 	struct nodes *nd = test->priv;
-	u64 seed = nodes_seed ?: get_random_u64();
+	const u16 *part = test->param_value;
+	unsigned int nr = part - nodes_parts + 1;
+	unsigned long began = jiffies;
+	static u64 seed;
 
-	do {
+	if (nr == 1)
+		seed = nodes_seed ?: get_random_u64();
+	while (!nd->wrong && nd->tally.passes * NR_PARTS < (u64)nodes_passes * nr + (nr == 1)) {
 		story(nd, seed);
 		seed = (seed ^ seed >> 31) * 0x9e3779b97f4a7c15ULL + 1;
 		cond_resched();
-	} while (!nd->wrong && nd->tally.passes < nodes_passes);
-	tell_tally(nd);
+		if (time_after(jiffies, began + msecs_to_jiffies(PART_MS)))
+			break;
+	}
+	if (nr == NR_PARTS || nd->wrong)
+		tell_tally(nd);
 }
 
 static struct kunit_case dm_log_nodes_cases[] = {
-	KUNIT_CASE_SLOW(nodes_stories),
+	KUNIT_CASE_PARAM_ATTR(nodes_stories, nodes_part_gen_params, { .speed = KUNIT_SPEED_SLOW }),
 	{}
 };
 

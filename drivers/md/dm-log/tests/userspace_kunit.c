@@ -1477,7 +1477,7 @@ static void us_writes_while_all_in_sync(struct kunit *test)
 	us->sync.count_until = 0;
 	__clear_bit(9, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, busy(fm, 0), 1);
-	expect_trace(fm, "NQI");
+	expect_trace(fm, "NIQ");
 	/* A daemon is not asked twice in a pass. */
 	us->sync.count_until = 0;
 	KUNIT_EXPECT_EQ(test, busy(fm, 0), 1);
@@ -1495,7 +1495,7 @@ static void us_writes_while_all_in_sync(struct kunit *test)
 	us->sync.count_until = 0;
 	forget_trace(&fm->daemon);
 	KUNIT_EXPECT_EQ(test, busy(fm, 7), 1);
-	expect_trace(fm, "QI");
+	expect_trace(fm, "IQ");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	__set_bit(7, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, busy(fm, 0), 0);
@@ -1715,26 +1715,42 @@ static void us_pass_without_daemon(struct kunit *test)
 static void us_remote_search_over(struct kunit *test)
 {
 	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	struct us_sync *sync = &to_us_log(fm->log)->sync;
+	region_t region;
+	u64 first;
 	int i;
 
+	dm_log_resend_ms = 15000;
 	for (i = 0; i < 2; i++) {
-		dm_log_resend_ms = 300;
-		__clear_bit(5, fm->daemon.in_sync);
+		first = 20 * i;
+		__clear_bit(first, fm->daemon.in_sync);
 		fm->daemon.recovering = 1;
 		fm->daemon.hint = NR - 2;
-		KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
-		msleep(400);
-		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
-		KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
+		KUNIT_EXPECT_EQ(test, busy(fm, first), 1);
+		KUNIT_EXPECT_TRUE(test, !sync->over_since);
 		fm->daemon.hint = NR - i;
-		KUNIT_EXPECT_EQ(test, busy(fm, 6), 1);
+		KUNIT_EXPECT_EQ(test, busy(fm, first + 1), 1);
 		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
-		msleep(400);
-		KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
-		KUNIT_EXPECT_EQ(test, in_sync(fm, 6), 1);
+		/* Who was given it may not even have begun to copy. */
+		sync->over_since -= 59 * HZ;
+		KUNIT_EXPECT_EQ(test, busy(fm, first + 2), 1);
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+		sync->over_since -= HZ;
+		KUNIT_EXPECT_EQ(test, busy(fm, first + 3), 0);
+		KUNIT_EXPECT_EQ(test, in_sync(fm, first + 3), 1);
 		/* That is about the search, not about a region. */
-		KUNIT_EXPECT_EQ(test, busy(fm, 7), 0);
+		KUNIT_EXPECT_EQ(test, busy(fm, first + 4), 0);
 		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		/* What was seen some time ago may have been another one. */
+		sync->over_seen -= 16 * HZ;
+		KUNIT_EXPECT_EQ(test, busy(fm, first + 5), 1);
+		/* And if this node is given work, this is. */
+		sync->over_since -= 60 * HZ;
+		fm->daemon.work = first;
+		KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+		KUNIT_EXPECT_EQ(test, busy(fm, first + 6), 1);
+		KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+		recover(fm, first);
 	}
 }
 
@@ -1900,7 +1916,7 @@ static void us_write_to_what_failed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
 	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
-	expect_trace(fm, "QIYMF");
+	expect_trace(fm, "IQYMF");
 	/* Nor is it read from any leg. */
 	__set_bit(5, fm->daemon.in_sync);
 	KUNIT_EXPECT_EQ(test, in_sync(fm, 5), 0);
@@ -1964,23 +1980,23 @@ static void us_remote_recovering_traffic(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, busy(fm, 200), 0);
 	us->sync.count_until = get_jiffies_64() + 3600 * HZ;
 	KUNIT_EXPECT_EQ(test, busy(fm, 200), 0);
-	expect_trace(fm, "NQI");
+	expect_trace(fm, "NIQ");
 	KUNIT_EXPECT_EQ(test, busy(fm, 99), 0);
-	expect_trace(fm, "QI");
+	expect_trace(fm, "IQ");
 	fm->daemon.recovering = 1;
 	KUNIT_EXPECT_EQ(test, busy(fm, 100), 1);
 	KUNIT_EXPECT_EQ(test, busy(fm, 201), 1);
-	expect_trace(fm, "QIQI");
+	expect_trace(fm, "IQIQ");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, 201), 1);
 	expect_trace(fm, "");
 	KUNIT_EXPECT_EQ(test, busy(fm, 200), 1);
-	expect_trace(fm, "QI");
+	expect_trace(fm, "IQ");
 	fm->daemon.recovering = 0;
 	msleep(200);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, 201), 0);
-	expect_trace(fm, "QI");
+	expect_trace(fm, "IQ");
 }
 
 /* An error counts as 1; the mirror tries the write again. */
@@ -1991,7 +2007,7 @@ static void us_remote_recovering_error(struct kunit *test)
 	__clear_bit(3, fm->daemon.in_sync);
 	fm->daemon.fail[DM_ULOG_IS_REMOTE_RECOVERING] = 2;
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
-	expect_trace(fm, "NQISQI");
+	expect_trace(fm, "NIQSIQ");
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 0);
 }
@@ -2130,6 +2146,162 @@ static void us_status_without_daemon(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sync_count(fm), 0);
 	/* No attempts for a second, or for fifteen. */
 	KUNIT_EXPECT_LE(test, fm->daemon.nr_refused, 4);
+}
+
+/*
+ * B67: the mirror asks for work again if it had no answer, though nobody reads or writes
+ * it. So it does if there is another daemon, but not if work was refused.
+ */
+static void us_idle_is_woken(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 0);
+
+	set_sync(fm, 7, 0);
+	fm->nr_tends = 0;
+	fm->daemon.dead = true;
+	KUNIT_EXPECT_LT(test, resync_work(fm, &region), 0);
+	KUNIT_EXPECT_GT(test, fm->nr_tends, 0);
+	dm_log_fake_restart(fm, true);
+	fm->daemon.dead = true;
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 0);
+	fm->daemon.dead = false;
+	/* Memory is short. */
+	fm->wake_fails = 1;
+	fm->nr_tends = 0;
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 0);
+	KUNIT_EXPECT_GT(test, fm->nr_tends, 0);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 1);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 1);
+
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	fm->daemon.fail[DM_ULOG_GET_RESYNC_WORK] = 2;
+	KUNIT_EXPECT_LT(test, resync_work(fm, &region), 0);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 1);
+
+	dm_log_fake_restart(fm, true);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 2);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 2);
+	/* The worker of one that has been resumed asks by itself. */
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 2);
+}
+
+/* What has failed is known before work is asked for, and the worker comes back for it. */
+static void us_idle_is_woken_for_failed(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
+	set_sync(fm, 5, 0);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "");
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_EQ(test, fm->nr_wakes, 1);
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+}
+
+/*
+ * A daemon that cannot store marks is told what has failed and what was recovered: or
+ * others would read what has failed, and this node would copy one region for ever.
+ */
+static void us_refused_is_told(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	mark_some(fm, 5, 2);
+	fm->daemon.fail[DM_ULOG_FLUSH] = 1;
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+	set_sync(fm, 5, 0);
+	expect_trace(fm, "Y");
+	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
+	/* No write counts as marked for that, and nothing is told twice. */
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	mark(fm, 5);
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	run_cleaner(fm, 2);
+	expect_trace(fm, "");
+
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+	clear(fm, 5);
+	clear(fm, 5);
+	forget_trace(&fm->daemon);
+	set_sync(fm, 5, 1);
+	expect_trace(fm, "MYF");
+	KUNIT_EXPECT_TRUE(test, test_bit(5, fm->daemon.in_sync));
+	mark(fm, 5);
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	/* Of several failures the one that is told is not the other. */
+	set_sync(fm, 6, 0);
+	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
+	set_sync(fm, 7, 0);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "");
+	run_cleaner(fm, 1);
+	expect_trace(fm, "Y");
+	KUNIT_EXPECT_FALSE(test, test_bit(7, fm->daemon.in_sync));
+
+	/* The next daemon stores what the last one could not. */
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+	KUNIT_EXPECT_TRUE(test, held(fm, 7));
+}
+
+static void restart_in_work(struct dm_log_fake_mirror *fm, u32 type)
+{
+	if (type != DM_ULOG_GET_RESYNC_WORK)
+		return;
+	fm->on_request = NULL;
+	dm_log_fake_restart(fm, false);
+	fm->daemon.work = 5;
+}
+
+/*
+ * Work of a daemon that was found by asking for it: first it has to know what has failed
+ * here. And what it gives is not told as failed: that would end the recovery.
+ */
+static void us_work_of_another(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+	region_t region;
+
+	set_sync(fm, 5, 0);
+	fm->on_request = restart_in_work;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	fm->daemon.work = 5;
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 1);
+
+	dm_regions_forget_held(&to_us_log(fm->log)->cache.common.regions);
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MF");
+	/* Another one may take it for in sync. */
+	dm_log_fake_restart(fm, true);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(fm->daemon.trace, "YMF"));
 }
 
 /*
@@ -2504,7 +2676,7 @@ static void us_restart_between_questions(struct kunit *test)
 	forget_trace(&fm->daemon);
 	fm->on_request = other_daemon_for_in_sync;
 	KUNIT_EXPECT_EQ(test, busy(fm, 6), 0);
-	expect_trace(fm, "QISRQI");
+	expect_trace(fm, "IQSRIQ");
 }
 
 /* What the old daemon did not hear of a failed write, the new one does. */
@@ -2744,9 +2916,13 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_search_over),
 	KUNIT_CASE(us_cleared_too_early),
 	KUNIT_CASE(us_recovered_for_another),
+	KUNIT_CASE(us_idle_is_woken),
+	KUNIT_CASE(us_idle_is_woken_for_failed),
+	KUNIT_CASE(us_refused_is_told),
+	KUNIT_CASE(us_work_of_another),
 	KUNIT_CASE(us_write_while_recovering),
 	KUNIT_CASE_SLOW(us_pass_without_daemon),
-	KUNIT_CASE_SLOW(us_remote_search_over),
+	KUNIT_CASE(us_remote_search_over),
 	KUNIT_CASE(us_search_begins_again),
 	KUNIT_CASE_SLOW(us_remote_halted),
 	KUNIT_CASE(us_suspend_interrupted),

@@ -192,7 +192,7 @@ marks_again_integrated() { marks_again integrated_flush; }
 die()	{ testd_kill; }
 hang()	{ kill -STOP "$testd"; }
 
-four="idle busy copied back"
+five="idle busy copied alone back"
 
 # NAME has "$legs" and $log; for all of them one daemon.
 of()		# NAME
@@ -201,12 +201,12 @@ of()		# NAME
 	log=$(dev "$1-log")
 }
 
-four_mirrors()
+five_mirrors()
 {
 	local m
 
 	testd_start
-	for m in $four; do
+	for m in $five; do
 		of $m
 		nullb $m-leg0 2
 		nullb $m-leg1 2
@@ -218,6 +218,13 @@ four_mirrors()
 			dm_create $m "$(mirror_table $LEN "$(ulog $m testd-core $RS)" \
 				"${legs% *} $(dmdev slow)")"
 			wait_until requested SET_REGION_SYNC 2 $m || fail "no resync: $(dm_status $m)"
+			;;
+		alone)	# the first region is being copied as long as we like
+			dm_create held "$(linear ${legs#* } $LEN)"
+			dm_suspend held --noflush --nolockfs
+			dm_create $m "$(mirror_table $LEN "$(ulog $m testd-core $RS)" \
+				"${legs% *} $(dmdev held)")"
+			wait_until requested GET_RESYNC_WORK 1 $m || fail "no resync: $(dm_status $m)"
 			;;
 		*)	dm_create $m "$(mirror_table $LEN "$(ulog $m testd-disk "$log" $RS nosync)" "$legs")"
 			in_sync $m || fail "a nosync mirror: $(dm_status $m)"
@@ -257,6 +264,13 @@ when_copied()
 	timed "resync: a removal" dm_remove copied
 }
 
+# In the middle of another one, which nobody reads or writes: it cannot go on now.
+when_alone()
+{
+	dm_resume held
+	timed "alone: a status" dm_status alone
+}
+
 when_back()
 {
 	timed "back: a status" dm_status back
@@ -272,13 +286,13 @@ bounded()	# DEATH
 {
 	local m waiters=() w failed='' write
 
-	four_mirrors
+	five_mirrors
 	trace_mark
 	"$1"
 	write_region busy 5 >/dev/null 2>&1 &
 	write=$!
 	wait_until in_flight busy || fail "the write is not under way"
-	for m in $four; do
+	for m in $five; do
 		( within_out=$work/out.$m; of $m; "when_$m" ) &
 		waiters+=($!)
 	done
@@ -306,6 +320,11 @@ bounded()	# DEATH
 	wait_until in_sync back || fail "back: $(dm_status back)"
 	dm_remove back
 	expect "back: regions differing" "" "$(differing $legs)"
+	# A resync goes on, though no I/O wakes the mirror.
+	of alone
+	wait_until in_sync alone || fail "alone: $(dm_status alone)"
+	dm_remove alone
+	expect "alone: regions differing" "" "$(differing $legs)"
 }
 
 bounded_dead() { bounded die; }
