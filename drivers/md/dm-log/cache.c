@@ -183,6 +183,14 @@ static bool in_a_hurry(struct dm_log_cache *cache)
 	return !READ_ONCE(dm_log_clean_delay_ms) || too_many_idle(cache);
 }
 
+/* When to see to what can wait. */
+static unsigned int delay_ms(const struct dm_log_cache *cache)
+{
+	unsigned int ms = READ_ONCE(dm_log_clean_delay_ms);
+
+	return cache->longest_ms ? min(ms, cache->longest_ms) : ms;
+}
+
 /* The cleaner's next run; called by the worker in every pass, so it is cheap. */
 static void schedule_cleaner(struct dm_log_cache *cache)
 {
@@ -191,8 +199,7 @@ static void schedule_cleaner(struct dm_log_cache *cache)
 
 	if (!in_a_hurry(cache)) {
 		if (!delayed_work_pending(&cache->cleaner))
-			queue_delayed_work(dm_log_wq, &cache->cleaner,
-					   msecs_to_jiffies(READ_ONCE(dm_log_clean_delay_ms)));
+			dm_log_cache_tend(cache, delay_ms(cache));
 	} else if (!READ_ONCE(cache->hurry)) {
 		WRITE_ONCE(cache->hurry, true);
 		dm_log_cache_tend(cache, 0);
@@ -208,14 +215,14 @@ static bool has_work(struct dm_log_cache *cache)
 	       cache->ops->has_more(cache);
 }
 
-/* When to see to what is left. */
-static unsigned int again_ms(const struct dm_log_cache *cache)
+/* See to what is left, if that is not to happen sooner. */
+static void tend_again(struct dm_log_cache *cache)
 {
-	unsigned int ms = READ_ONCE(dm_log_clean_delay_ms);
+	unsigned int ms = max(delay_ms(cache), AGAIN_MS);
 
-	if (cache->longest_ms)
-		ms = min(ms, cache->longest_ms);
-	return max(ms, AGAIN_MS);
+	if (!delayed_work_pending(&cache->cleaner) ||
+	    time_after(READ_ONCE(cache->cleaner.timer.expires), jiffies + msecs_to_jiffies(ms)))
+		dm_log_cache_tend(cache, ms);
 }
 
 static void run_cleaner(struct work_struct *work)
@@ -241,7 +248,7 @@ static void run_cleaner(struct work_struct *work)
 
 	/* The worker of an idle mirror does not run: see to the rest here. */
 	if (has_work(cache))
-		dm_log_cache_tend(cache, again_ms(cache));
+		tend_again(cache);
 	/* The worker may have been in a hurry meanwhile, and that put it off. */
 	if (READ_ONCE(cache->hurry))
 		dm_log_cache_tend(cache, 0);

@@ -18,7 +18,7 @@
  * What a cmirrord tells another one that joins is which regions are dirty and out of sync,
  * but not who has marked them. Then any node's CLEAR makes a region clean that another has
  * marked. So in a cluster marks are given again every few seconds, and who has just
- * joined, or has a new daemon, clears nothing until all have done so.
+ * joined, or has a new daemon, clears nothing until all have done so, or it suspends.
  */
 
 #include <linux/device-mapper.h>
@@ -122,7 +122,7 @@ static void refuse(struct us_log *us, int error)
 	       us->client.uuid, error);
 }
 
-/* It has heard what was behind a FLUSH that failed, and before. */
+/* It has heard what was behind a FLUSH that failed, and before; not the marks in it. */
 static int check_wave(struct us_log *us, int r)
 {
 	struct us_wave *wave = us->marks.wave;
@@ -136,7 +136,7 @@ static int check_wave(struct us_log *us, int r)
 
 		if (error && error != -EAGAIN && wave->calls[i].type == DM_ULOG_FLUSH)
 			refuse(us, error);
-		else
+		if (wave->calls[i].type != DM_ULOG_FLUSH || wave->calls[i].size)
 			r = r ?: error;
 	}
 	return r;
@@ -167,11 +167,12 @@ static void meet_daemon(struct us_log *us)
 
 	if (marks->epoch == epoch)
 		return;
-	WRITE_ONCE(marks->epoch, epoch);
 	marks->again = true;
 	marks->quiet_until = get_jiffies_64() + msecs_to_jiffies(QUIET_MS);
 	marks->renew_at = get_jiffies_64() + msecs_to_jiffies(RENEW_MS);
 	dm_regions_forget_held(&us->cache.common.regions);
+	/* Not before: the worker sees by this that there is something to tell. */
+	smp_store_release(&marks->epoch, epoch);
 }
 
 /* The cleaner gives what is held again. */
@@ -197,8 +198,7 @@ static unsigned int build_commit(struct us_log *us, unsigned int nr)
 		if (dm_regions_in_sync(rg, wave->batch[i]))
 			continue;
 		/* It was given to us, so that is known; and this would end the recovery. */
-		if (wave->batch[i] == rg->recovering &&
-		    READ_ONCE(us->sync.handed) == us->marks.epoch)
+		if (wave->batch[i] == rg->recovering && us->sync.handed == us->marks.epoch)
 			continue;
 		if (wave->nr_news == US_NR_NEWS)
 			break;
@@ -222,8 +222,9 @@ static int commit_some(struct us_log *us, enum us_wait wait)
 	     chunk = dm_regions_next_pending(rg, chunk + 1)) {
 		marks->chunks[nr_chunks++] = chunk;
 		dm_regions_take(rg, chunk, 1);
-		nr = dm_regions_pick_unheld(rg, chunk, marks->again, marks->wave->batch, nr,
-					    US_NR_MARKS);
+		/* What is idle may be marked nowhere if a mark has failed. */
+		nr = dm_regions_pick_unheld(rg, chunk, marks->again || rg->spoiled,
+					    marks->wave->batch, nr, US_NR_MARKS);
 	}
 
 	sent = build_commit(us, min(nr, US_NR_MARKS));
@@ -238,14 +239,19 @@ static int commit_some(struct us_log *us, enum us_wait wait)
 	return r;
 }
 
+/* Does anything rely on marks, or could? */
+static bool needs_daemon(const struct dm_regions *rg)
+{
+	return dm_regions_nr_dirty(rg) || dm_regions_nr_nosync(rg);
+}
+
 /* Whoever lives has to be found out before anything relies on old marks. */
 static int find_daemon(struct us_log *us, enum us_wait wait)
 {
-	struct dm_regions *rg = &us->cache.common.regions;
 	struct us_until until;
 	u64 sectors;
 
-	if (dm_regions_nr_dirty(rg) || dm_regions_nr_nosync(rg))
+	if (needs_daemon(&us->cache.common.regions))
 		return us_request(us, DM_ULOG_GET_REGION_SIZE, NULL, 0, &sectors,
 				  sizeof(sectors), wait);
 	/* Nothing does. */
@@ -289,13 +295,15 @@ static int commit_marks(struct us_log *us, enum us_wait wait)
 int us_commit(struct dm_log_cache *cache, bool all)
 {
 	struct us_log *us = cache_to_us_log(cache);
+	const struct dm_regions *rg = &cache->common.regions;
 	/* The cleaner can come again, and so can a suspend, which does. */
 	enum us_wait wait = all ? US_WAIT_LIMITED : US_WAIT_WORKER;
 	int r = 0;
 
 	if (us_is_lost(us))
 		r = find_daemon(us, wait);
-	if (!r && !us_is_lost(us))
+	/* Lost again? If there is anything to tell, that is found out by telling it. */
+	if (!r && (!us_is_lost(us) || needs_daemon(rg)))
 		r = commit_marks(us, wait);
 	plan_renewal(us);
 	return r;
@@ -305,12 +313,15 @@ int us_commit(struct dm_log_cache *cache, bool all)
  * us_may_clear() - may this node clear regions?
  * @us: the log
  *
+ * A suspend does, lest all be copied by the next resume: if another node has marked the
+ * same region that is wrong until it gives its mark again, a few seconds later.
+ *
  * Context: the cleaner, or a suspend.
  * Return: false as long as other nodes may not have given their marks again.
  */
 bool us_may_clear(struct us_log *us)
 {
-	return !us->marks.cluster ||
+	return !us->marks.cluster || !READ_ONCE(us->cache.common.live) ||
 	       (us->marks.epoch == us_epoch(us) &&
 		time_after_eq64(get_jiffies_64(), us->marks.quiet_until));
 }
@@ -371,13 +382,14 @@ void us_renew(struct us_log *us)
 	struct dm_regions *rg = &us->cache.common.regions;
 	struct us_marks *marks = &us->marks;
 	u64 from = 0, now = get_jiffies_64();
-	unsigned int nr = 0;
+	unsigned int nr;
 	int r = 0;
 
 	if (!marks->cluster || time_before64(now, marks->renew_at))
 		return;
 	marks->renew_at = now + msecs_to_jiffies(RENEW_MS);
 	do {
+		nr = 0;
 		mutex_lock(&us->cache.commit_lock);
 		if (!us->cache.gated && marks->epoch == us_epoch(us))
 			nr = dm_regions_pick_held(rg, &from, marks->wave->batch, US_NR_MARKS);

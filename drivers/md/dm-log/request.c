@@ -20,8 +20,6 @@
 
 /* How long a daemon that is known not to answer is waited for. */
 #define SILENT_MS		1000U
-/* How long nobody waits for more than that, once a suspend has waited long enough. */
-#define HURRY_MS		60000U
 /* An undelivered message is tried again after a time that grows up to this. */
 #define BACKOFF_MAX_MS		250U
 
@@ -69,13 +67,11 @@ bool us_given_up(struct us_log *us)
 {
 	unsigned int timeout_s = READ_ONCE(dm_log_daemon_timeout_s);
 
-	/* A suspend that was interrupted does not say so: its hurry ends by itself. */
-	if (READ_ONCE(us->client.hurry) &&
-	    time_in_range(jiffies, READ_ONCE(us->client.hurry_until),
-			  READ_ONCE(us->client.hurry_until) +
-			  msecs_to_jiffies(HURRY_MS)))
+	if (dm_ulog_is_hurried(&us->client) &&
+	    time_after_eq(jiffies, READ_ONCE(us->client.hurry_until)))
 		return true;
-	return timeout_s && READ_ONCE(us->session.waiting) &&
+	/* Pairs with us_report_waiting(): since when. */
+	return timeout_s && smp_load_acquire(&us->session.waiting) &&
 	       time_after_eq64(get_jiffies_64(),
 			       READ_ONCE(us->session.waiting_since) + timeout_s * HZ);
 }
@@ -92,7 +88,8 @@ void us_report_waiting(struct us_log *us, u32 type, unsigned long since, int err
 	if (READ_ONCE(us->session.waiting))
 		return;
 	us->session.waiting_since = get_jiffies_64() - (jiffies - since);
-	WRITE_ONCE(us->session.waiting, true);
+	/* Pairs with us_given_up(). */
+	smp_store_release(&us->session.waiting, true);
 	trace_dm_log_failure(us->cache.common.stats.dev, us->client.uuid, error);
 	DMWARN("userspace: log %s: no answer to %s from a daemon (error %d): waiting",
 	       us->client.uuid, dm_ulog_type_name(type), error);
@@ -274,6 +271,17 @@ static void back_off(struct us_log *us, struct us_try *try)
 				   msecs_to_jiffies(try->backoff_ms));
 }
 
+/* What a daemon was told is not repeated after an error, whatever else was answered. */
+static bool is_refused(const struct us_try *try)
+{
+	unsigned int i;
+
+	for (i = 0; try->epoch && i < try->nr; i++)
+		if (try->calls[i].error && try->calls[i].error != -EAGAIN)
+			return true;
+	return false;
+}
+
 /*
  * Has the daemon answered with an error? Does it know the log at all?
  * Return: -EAGAIN or -EBUSY if the requests are to be made again, at once or soon.
@@ -284,7 +292,8 @@ static int check_errors(struct us_log *us, struct us_try *try)
 	unsigned int i;
 
 	for (i = 0; i < try->nr; i++) {
-		if (try->calls[i].error == -EAGAIN)
+		/* Another error stands: what it was about may look done next time. */
+		if (try->calls[i].error == -EAGAIN && !is_refused(try))
 			return -EBUSY;
 		errs |= try->calls[i].error != 0;
 	}
@@ -293,17 +302,6 @@ static int check_errors(struct us_log *us, struct us_try *try)
 	try->probed = true;
 	us_doubt(us);
 	return -EAGAIN;
-}
-
-/* What a daemon was told is not repeated after an error, whatever else was answered. */
-static bool is_refused(const struct us_try *try)
-{
-	unsigned int i;
-
-	for (i = 0; try->epoch && i < try->nr; i++)
-		if (try->calls[i].error && try->calls[i].error != -EAGAIN)
-			return true;
-	return false;
 }
 
 /*

@@ -50,14 +50,16 @@ static bool count_all(struct us_log *us)
 
 /*
  * Has a region failed that the daemon may take for in sync? It is told by a commit. As
- * long as anything has to be committed that is not known.
+ * long as anything has to be committed that is not known; for one that cannot store marks
+ * there may be something for ever.
  */
 static bool owes_nosync(struct us_log *us)
 {
 	const struct dm_regions *rg = &us->cache.common.regions;
 
 	return dm_regions_nr_nosync(rg) &&
-	       (dm_regions_uncommitted(rg) || us_has_met_another(us));
+	       (us_has_met_another(us) ||
+		(dm_regions_uncommitted(rg) && !us_is_refused(us)));
 }
 
 /**
@@ -111,8 +113,8 @@ bool us_are_all_in_sync(struct us_log *us)
  * @log: the log
  *
  * With the number of all regions the mirror takes itself for in sync. So that is not
- * said before the daemon has read its log, nor when it is not there to be asked; nor as
- * long as dm-region-hash writes a region to one leg, because it failed here.
+ * said before the daemon has read its log, nor when it is not there to be asked; nor, to the
+ * worker, as long as dm-region-hash writes a region to one leg, because it failed here.
  *
  * Context: the worker, or a process.
  * Return: number of regions in sync, as the daemon says now; or said last, or one
@@ -128,7 +130,8 @@ region_t us_get_sync_count(struct dm_dirty_log *log)
 	    !us_request(us, DM_ULOG_GET_SYNC_COUNT, NULL, 0, &count, sizeof(count),
 			US_WAIT_IOCTL) &&
 	    !check_count(us, count) &&
-	    (count < nr_regions || !dm_regions_nr_nosync(&us->cache.common.regions)))
+	    (count < nr_regions || us->cache.common.worker != current ||
+	     !dm_regions_nr_nosync(&us->cache.common.regions)))
 		return count;
 	return min_t(u64, READ_ONCE(us->sync.count), nr_regions - 1);
 }
@@ -168,6 +171,43 @@ static int ask_resync_work(struct us_log *us, u64 *region)
 	return work.i;
 }
 
+/*
+ * Under commit_lock: what has failed here is not to be told after a region was given to
+ * us, or that recovery would be over for the daemon. So the map knows of it before that.
+ * Return: 1 with a region, 0, or a negative errno.
+ */
+static int get_work(struct us_log *us, u64 *work)
+{
+	struct us_sync *sync = &us->sync;
+	unsigned int tries = 0;
+	int r, epoch, all = 0;
+
+	for (;;) {
+		epoch = us_epoch(us);
+		/* What has failed here has to be known before it is given to anybody. */
+		if (owes_nosync(us)) {
+			us_wake_later(us);
+			return 0;
+		}
+		r = ask_resync_work(us, work);
+		/* By whom was that said? */
+		if (epoch != us_epoch(us) && tries++ < ANSWER_TRIES)
+			continue;
+		if (r)
+			break;
+		if (all == epoch)
+			sync->search_over = epoch;
+		if (all || !count_all(us) || owes_nosync(us))
+			break;
+		all = epoch;
+	}
+	if (r <= 0)
+		return r;
+	sync->handed = epoch;
+	dm_regions_offer(&us->cache.common.regions, *work);
+	return 1;
+}
+
 /**
  * us_get_resync_work() - the get_resync_work operation
  * @log: the log
@@ -183,40 +223,19 @@ static int ask_resync_work(struct us_log *us, u64 *region)
 int us_get_resync_work(struct dm_dirty_log *log, region_t *region)
 {
 	struct us_log *us = to_us_log(log);
-	struct us_sync *sync = &us->sync;
-	unsigned int tries = 0;
-	int r, epoch, all = 0;
 	u64 work;
+	int r;
 
-	if (sync->search_over == us_epoch(us))
+	if (us->sync.search_over == us_epoch(us))
 		return 0;
-
-	for (;;) {
-		epoch = us_epoch(us);
-		/* What has failed here has to be known before it is given to anybody. */
-		if (owes_nosync(us)) {
-			us_wake_later(us);
-			return 0;
-		}
-		r = ask_resync_work(us, &work);
-		/* By whom was that said? */
-		if (epoch != us_epoch(us) && tries++ < ANSWER_TRIES)
-			continue;
-		if (r)
-			break;
-		if (all == epoch)
-			sync->search_over = epoch;
-		if (all || !count_all(us) || owes_nosync(us))
-			break;
-		all = epoch;
-	}
+	mutex_lock(&us->cache.commit_lock);
+	r = get_work(us, &work);
+	mutex_unlock(&us->cache.commit_lock);
 	if (r <= 0)
 		return r;
 
-	us_forget_all(sync);
-	sync->over_since = 0;
-	WRITE_ONCE(sync->handed, epoch);
-	dm_regions_offer(&us->cache.common.regions, work);
+	us_forget_all(&us->sync);
+	us->sync.over_since = 0;
 	trace_dm_log_resync_work(us->cache.common.stats.dev, work);
 	*region = work;
 	return 1;

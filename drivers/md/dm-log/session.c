@@ -112,8 +112,8 @@ void us_meet(struct us_log *us, u32 portid)
 static void found(struct us_log *us, u32 portid)
 {
 	spin_lock(&us->session.lock);
-	/* Pairs with us_is_lost(), whose caller must see the epoch. */
 	if (us->client.portid == portid)
+		/* Pairs with us_is_lost(), whose caller must see the epoch. */
 		smp_store_release(&us->session.state, us->session.told);
 	spin_unlock(&us->session.lock);
 }
@@ -250,8 +250,8 @@ static int tell_wanted(struct us_log *us, const struct us_until *until, bool kno
 
 	if (wanted == US_ASLEEP ? s->told != US_ASLEEP : s->unsure) {
 		r = tell(us, DM_ULOG_POSTSUSPEND, until);
-		s->unsure = us_is_unanswered(r);
-		if (r && (s->unsure || r == -ESTALE || !known))
+		s->unsure = r != 0;
+		if (r && (us_is_unanswered(r) || r == -ESTALE || !known))
 			return r;
 		s->told = US_ASLEEP;
 	}
@@ -308,8 +308,12 @@ static int reconnect_locked(struct us_log *us, const struct us_until *until)
 	r = find(us, until);
 	if (r)
 		return r;
-	if (s->changed)
+	if (s->changed) {
+		/* Perhaps it is the same one after all, and would stay halted. */
+		if (s->told == US_HALTED)
+			s->unsure = true;
 		s->told = US_ASLEEP;
+	}
 	portid = READ_ONCE(us->client.portid);
 	r = tell_wanted(us, until, true);
 	if (r)

@@ -38,10 +38,12 @@
 /* How long a write's "has to wait" is believed. The mirror tries again after 200 ms. */
 #define PARKED_MS		150
 /*
- * How long a node that was given a region may take to copy it, in units of dm_log_resend_ms:
- * an answer that was lost, a mark that is not answered while it recovers, and the copy.
+ * What a node that was given a region may be kept by before it copies it, in units of
+ * dm_log_resend_ms: an answer that was lost, a mark that is not answered meanwhile.
  */
 #define COPY_RESENDS		4U
+/* And how slowly it may copy: in sectors a second, of a leg that is nearly dead. */
+#define COPY_SECTORS		2048U
 
 /**
  * us_sync_init() - prepare to ask
@@ -80,10 +82,14 @@ bool us_sync_new_pass(struct us_log *us)
 
 	sync->writing = false;
 	sync->let_go = false;
+	sync->overwritten = sync->overwriting;
+	sync->overwriting = false;
 	sync->unanswered = false;
 	sync->nr_answers = 0;
 	sync->asking_since = 0;
 	sync->pass++;
+	if (READ_ONCE(us->cache.common.live))
+		sync->halted_since = 0;
 
 	/* What is queued from now on is not in this pass. */
 	spin_lock_irq(&us->reads.lock);
@@ -112,6 +118,11 @@ void us_sync_flush_failed(struct us_log *us)
 	struct dm_regions *rg = &us->cache.common.regions;
 	const struct us_slot *slot;
 
+	/* Which region had the same slot is not known: all are to be told again. */
+	if (us->sync.overwritten && dm_regions_nr_nosync(rg)) {
+		us_forget_all(&us->sync);
+		dm_regions_forget_held(rg);
+	}
 	for (slot = us->sync.slot; slot < us->sync.slot + US_NR_SLOTS; slot++)
 		if (slot->pass == us->sync.pass - 1 && !slot->waits &&
 		    !dm_regions_in_sync(rg, slot->region) && slot->region < rg->nr_regions)
@@ -324,6 +335,13 @@ struct remote_recovering {
 	__u64 in_sync_hint;
 };
 
+/* How long a node that was given a region may take to copy it. */
+static u64 copy_ms(const struct us_log *us)
+{
+	return COPY_RESENDS * (u64)dm_log_resend_ms +
+	       us->cache.common.args.region_sectors / COPY_SECTORS * MSEC_PER_SEC;
+}
+
 /*
  * The search for regions to recover has come to its end, as far as the hint can tell:
  * cmirrord's stays at the last region if that was copied. Nobody will be given a region
@@ -331,13 +349,13 @@ struct remote_recovering {
  * But somebody may still copy it who was given it before: that takes less than the time
  * since the end was first seen.
  */
-static bool is_over(struct us_sync *sync)
+static bool is_over(struct us_log *us)
 {
-	u64 now = get_jiffies_64(), copy = msecs_to_jiffies(COPY_RESENDS * dm_log_resend_ms);
+	struct us_sync *sync = &us->sync;
+	u64 now = get_jiffies_64(), copy = msecs_to_jiffies(copy_ms(us));
 
 	/* One that was seen some time ago may be another search's. */
-	if (!sync->over_since ||
-	    time_after64(now, sync->over_seen + msecs_to_jiffies(dm_log_resend_ms)))
+	if (!sync->over_since || time_after64(now, sync->over_seen + copy))
 		sync->over_since = now;
 	sync->over_seen = now;
 	return time_after_eq64(now, sync->over_since + copy);
@@ -363,7 +381,8 @@ static bool is_halt_over(struct us_log *us)
 }
 
 /* Has the write to wait? */
-static bool judge(struct us_log *us, const struct remote_recovering *answer, bool in_sync)
+static bool judge(struct us_log *us, u64 region, const struct remote_recovering *answer,
+		  bool in_sync)
 {
 	u64 nr_regions = us->cache.common.args.nr_regions, hint = answer->in_sync_hint;
 	struct us_sync *sync = &us->sync;
@@ -376,7 +395,8 @@ static bool judge(struct us_log *us, const struct remote_recovering *answer, boo
 		sync->over_since = 0;
 		return true;
 	}
-	return !is_over(sync);
+	/* The last region may be being copied at any time: the kernel's own waits, too. */
+	return region == hint || !is_over(us);
 }
 
 /*
@@ -412,9 +432,11 @@ static bool ask_write(struct us_log *us, u64 region, struct us_slot *slot)
 	if (answer.is_recovering != 0 && answer.is_recovering != 1)
 		return us_protocol_error(us, calls[1].type, answer.is_recovering, "0 or 1");
 
+	if (slot->pass == us->sync.pass && !slot->waits && slot->region != region)
+		us->sync.overwriting = true;
 	slot->region = region;
 	slot->pass = us->sync.pass;
-	slot->waits = judge(us, &answer, in_sync);
+	slot->waits = judge(us, region, &answer, in_sync);
 	slot->until = get_jiffies_64() + msecs_to_jiffies(PARKED_MS);
 
 	/*

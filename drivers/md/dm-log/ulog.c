@@ -317,7 +317,7 @@ static int wait_for_answers(struct ulog_wait *wait, unsigned long timeout)
 
 	for (;;) {
 		bool hurry = READ_ONCE(client->hurry);
-		long left = time_left(client, start, timeout, hurry);
+		long left = time_left(client, start, timeout, dm_ulog_is_hurried(client));
 
 		/* A work item gets no signals. */
 		r = wait_event_killable_timeout(client->wait,

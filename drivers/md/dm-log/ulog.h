@@ -105,6 +105,18 @@ void dm_ulog_client_exit(struct dm_ulog_client *client);
 
 int dm_ulog_calls(struct dm_ulog_client *client, struct dm_ulog_call *calls,
 		  unsigned int nr);
+/* How long nobody waits for long, once a suspend has waited long enough. */
+#define DM_ULOG_HURRY_MS	60000U
+
+/* A suspend that was interrupted does not say so: its hurry ends by itself. */
+static inline bool dm_ulog_is_hurried(const struct dm_ulog_client *client)
+{
+	/* Pairs with dm_ulog_hurry(): until when. */
+	return smp_load_acquire(&client->hurry) &&
+	       !time_after(jiffies, READ_ONCE(client->hurry_until) +
+			   msecs_to_jiffies(DM_ULOG_HURRY_MS));
+}
+
 void dm_ulog_hurry(struct dm_ulog_client *client, unsigned long until);
 void dm_ulog_no_hurry(struct dm_ulog_client *client);
 

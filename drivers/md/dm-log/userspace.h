@@ -135,6 +135,8 @@ struct us_answer {
  * @pass: number of this pass, from 1
  * @writing: it has come to its writes
  * @let_go: one of them is going to be issued
+ * @overwriting: a write had the slot of another one in this pass
+ * @overwritten: and in the last one
  * @unanswered: somebody gave up waiting in this pass
  * @nr_answers: length of @answer
  * @answer: of this pass, about reads
@@ -146,7 +148,7 @@ struct us_answer {
  * @count_until: when to ask for another, in jiffies of 64 bits
  * @search_over: the epoch in which it has told that there is nothing to recover,
  *	though all were in sync before; or 0
- * @handed: the epoch in which it has given a region to recover
+ * @handed: the epoch in which it has given a region to recover; under commit_lock
  * @halted_since: it is being suspended, and so are we, since then; or 0
  * @over_since: its search for regions to recover has been over since then; or 0
  * @over_seen: the last answer that said so
@@ -157,6 +159,8 @@ struct us_sync {
 	u64 pass;
 	bool writing;
 	bool let_go;
+	bool overwriting;
+	bool overwritten;
 	bool unanswered;
 	unsigned int nr_answers;
 	struct us_answer answer[DM_ULOG_WAVE];
@@ -417,7 +421,8 @@ static inline void us_forget_all(struct us_sync *sync)
 /* Is there another daemon, which has to be told what is marked? In any context. */
 static inline bool us_has_met_another(const struct us_log *us)
 {
-	return READ_ONCE(us->marks.epoch) != us_epoch(us);
+	/* Pairs with meet_daemon(): if not, what has to be given again is pending. */
+	return smp_load_acquire(&us->marks.epoch) != us_epoch(us);
 }
 
 /* Is there one that cannot store marks? In any context. */

@@ -4,9 +4,9 @@
  *
  * A mirror that nobody reads or writes asks for a region to recover when it has recovered
  * one, and not again if there was no answer. When the daemon is back, or another one,
- * somebody has to wake it, and all that wakes it is I/O. So the log reads a block of the mirror's own disk. Not
- * a flush: that fails with a leg, and a mirror may hold it until it is resumed, for ever
- * if the device is removed instead; a read ends.
+ * somebody has to wake it, and all that wakes it is I/O. So the log reads a block of the
+ * mirror's own disk. Not a flush: that fails with a leg, and a mirror may hold it until it
+ * is resumed, for ever if the device is removed instead; a read ends.
  */
 
 #include <linux/bio.h>

@@ -210,8 +210,8 @@
  * Answer: empty. The short form will do: nothing depends on when it is done.
  *
  * Sent some time after the last write to the regions, when their legs have been
- * flushed, and followed by a FLUSH. Also for regions that were recovered. The stored bit may become clean only if the region is in sync and no other
- * node has it marked.
+ * flushed, and followed by a FLUSH. Also for regions that were recovered. The stored bit may
+ * become clean only if the region is in sync and no other node has it marked.
  */
 #define DM_ULOG_CLEAR_REGION		11
 

@@ -244,7 +244,11 @@ static void count_event(struct dm_target *ti)
 /* The cleaner runs when the test says so, and in the test's task. */
 static void count_tend(struct dm_log_cache *cache, unsigned int delay_ms)
 {
-	container_of(cache->common.ti, struct dm_log_fake_mirror, ti)->nr_tends++;
+	struct dm_log_fake_mirror *fm =
+		container_of(cache->common.ti, struct dm_log_fake_mirror, ti);
+
+	fm->nr_tends++;
+	fm->tend_ms = delay_ms;
 }
 
 /* There is no worker: the test does what it does. */

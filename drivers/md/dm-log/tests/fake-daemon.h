@@ -118,6 +118,7 @@ struct dm_log_fake_daemon {
  * @on_request: optional; called for a request before the daemon gets it
  * @nr_events: events that the log has raised
  * @nr_tends: times that the log called for its cleaner
+ * @tend_ms: when it is to run
  * @nr_wakes: times that it woke the worker
  * @wake_fails: so many attempts to do so fail
  * @old: module parameters, to be restored
@@ -133,6 +134,7 @@ struct dm_log_fake_mirror {
 	void (*on_request)(struct dm_log_fake_mirror *fm, u32 type);
 	unsigned int nr_events;
 	unsigned int nr_tends;
+	unsigned int tend_ms;
 	unsigned int nr_wakes;
 	unsigned int wake_fails;
 	unsigned int old[4];

@@ -237,6 +237,8 @@ struct nodes_entry {
  * @entry: dm-region-hash
  * @woken: the worker has something to do
  * @slot_free: recovery may begin
+ * @handing: this region is being given to it, or CLUSTER_NONE
+ * @presuspended: when, in jiffies
  * @copy: where it is
  * @copying: of this region
  * @copied: blocks read
@@ -276,6 +278,8 @@ struct nodes_node {
 	struct nodes_entry entry[NR_ACTIVE];
 	bool woken;
 	bool slot_free;
+	int handing;
+	u64 presuspended;
 	enum nodes_copy copy;
 	int copying;
 	u32 copied[NR_BLOCKS];
@@ -748,7 +752,9 @@ static void rh_recovery_prepare(struct nodes *nd, struct nodes_node *n)
 
 	if (!n->slot_free)
 		return;
+	n->handing = CLUSTER_NONE;
 	r = type_of(n)->get_resync_work(n->log, &number);
+	n->handing = CLUSTER_NONE;
 	if (r <= 0)
 		return;
 	region = cluster_region(&nd->cl, number);
@@ -847,10 +853,26 @@ static bool cannot_wait(const struct nodes *nd, const struct nodes_node *n)
 	int server = cluster_server(&nd->cl);
 	const struct cluster_replica *s = &nd->cl.replica[max(server, 0)];
 
-	if (n->phase == NODE_SUSPENDING)
+	/* A copy takes two seconds: for so long it can wait. */
+	if (n->phase == NODE_SUSPENDING &&
+	    time_after_eq64(get_jiffies_64(), n->presuspended + msecs_to_jiffies(2900)))
 		return true;
 	return server >= 0 && s->halted &&
 	       time_after_eq64(get_jiffies_64(), s->halted_since + msecs_to_jiffies(15000));
+}
+
+/*
+ * And if the node's own cmirrord says that it is in sync, because all were once, there is
+ * nothing to tell a server that is being suspended from one whose search is over; nor if it
+ * failed here: another node may have recovered it.
+ */
+static bool is_misled(const struct nodes *nd, const struct nodes_node *n, int region)
+{
+	int server = cluster_server(&nd->cl);
+
+	return server >= 0 && nd->cl.replica[server].halted &&
+	       (nd->cl.latched[node_nr(nd, n)] & BIT(region) ||
+		n->entry[region].state == RH_NOSYNC);
 }
 
 static void classify(struct nodes *nd, struct nodes_node *n, int region,
@@ -863,13 +885,14 @@ static void classify(struct nodes *nd, struct nodes_node *n, int region,
 	n->let_go = false;
 	r = type_of(n)->is_remote_recovering(n->log, number_of(nd, region));
 	n->asking = CLUSTER_NONE;
+	n->handing = CLUSTER_NONE;
 	if (r) {
 		note(nd, node_nr(nd, n), region, "write waits", 0);
 		nd->tally.waits++;
 		b->place = AT_QUEUE;
 		return;
 	}
-	if (is_copied(nd, region) && cannot_wait(nd, n))
+	if (is_copied(nd, region) && (cannot_wait(nd, n) || is_misled(nd, n, region)))
 		excuse(nd, region, &nd->tally.excused_other, "excused: could not wait for a copy");
 	/* From here on nobody else begins to recover the region. */
 	b->place = AT_SYNC;
@@ -1257,6 +1280,7 @@ static void start_mirror(struct nodes *nd, struct nodes_node *n, bool in_sync)
 	n->copy = NO_COPY;
 	n->slot_free = false;
 	n->asking = CLUSTER_NONE;
+	n->handing = CLUSTER_NONE;
 	n->reads = 0;
 }
 
@@ -1349,6 +1373,7 @@ static void suspend(struct nodes *nd, struct nodes_node *n)
 	for (i = 0; n->copy != NO_COPY && i < 100 && !nd->wrong; i++)
 		go_on(nd, n);
 	n->slot_free = false;
+	n->presuspended = get_jiffies_64();
 	r = type_of(n)->presuspend(n->log);
 	note(nd, node_nr(nd, n), -1, "presuspend", r);
 	n->phase = NODE_SUSPENDING;
@@ -1663,6 +1688,9 @@ static bool may_hand_out(struct cluster *cl, int region, unsigned int node)
 		if (i != node && nd->node[i].asking == region && nd->node[i].let_go)
 			return false;
 	for (i = 0; i < nd->nr_nodes; i++)
+		if (i != node && nd->node[i].log && nd->node[i].handing == region)
+			return false;
+	for (i = 0; i < nd->nr_nodes; i++)
 		if (i != node && nd->node[i].copying == region && nd->node[i].copy != NO_COPY)
 			return false;
 	return nd->settling ||
@@ -1839,6 +1867,8 @@ static int nodes_send(struct cn_msg *msg)
 		result = cluster_request(&nd->cl, node, &request, payload, reply);
 		nd->tally.joins += type == DM_ULOG_RESUME;
 	}
+	if (type == DM_ULOG_GET_RESYNC_WORK && result > 0 && reply[0] == 1 && n->pass)
+		n->handing = cluster_region(&nd->cl, reply[1]);
 	note_more(nd, node, region, dm_ulog_type_name(type),
 		  result > 0 ? reply[0] : result, reply[1]);
 	if ((type == DM_ULOG_IS_REMOTE_RECOVERING && result > 0 && !reply[0]) ||
@@ -1866,6 +1896,8 @@ static int nodes_send(struct cn_msg *msg)
 	fill_answer(&answer->msg, msg, &request, result, reply, pick(nd, 2));
 	others(nd, EV_MEET, 4);
 	dm_ulog_receive(&answer->msg, portid);
+	if (nd->odds[EV_RESTART] && replica->portid == portid && !pick(nd, 100))
+		restart_daemon(nd, n);
 	return 0;
 }
 
@@ -2018,16 +2050,23 @@ static bool is_alone(const struct nodes *nd)
 static void judge_end(struct nodes *nd)
 {
 	const struct cluster_replica *r = &nd->cl.replica[0];
-	int i, region;
+	int i, region, server = cluster_server(&nd->cl);
 
+	/* It has refused POSTSUSPEND again and again. */
+	if (server >= 0 && nd->cl.replica[server].halted)
+		return;
+	/* One that is dead may have been given a region. */
 	for (i = 0; i < nd->nr_nodes; i++)
-		if (nd->node[i].log && !is_known(nd, i))
+		if (!nd->node[i].log || !is_known(nd, i))
 			return;
 
 	for (i = 0; i < NR_ACTIVE * NR_BLOCKS && !nd->handle_errors; i++) {
 		const struct nodes_block *b = &nd->region[i / NR_BLOCKS].block[i % NR_BLOCKS];
 
-		if (nd->node[b->node].log && (b->place == AT_QUEUE || b->place == AT_DELAYED))
+		/* cmirrord's hint stays at the last region: nobody knows whether it is copied. */
+		if (nd->cl.like_cmirrord && i / NR_BLOCKS == NR_ACTIVE - 1)
+			continue;
+		if ((b->place == AT_QUEUE || b->place == AT_DELAYED))
 			broken(nd, b->node, i / NR_BLOCKS, "a write never ends");
 	}
 	for (region = 0; region < NR_ACTIVE && is_alone(nd); region++)

@@ -659,7 +659,7 @@ static void ulog_any_order(struct kunit *test)
 /**
  * struct several - requests that are under way together
  * @nr: how many were sent
- * @msg: the requests
+ * @copy: the requests
  */
 struct several {
 	unsigned int nr;

@@ -771,11 +771,10 @@ static void us_failed_mark_cleared(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	/* B69: nor what the mirror tells us of its legs from now on. */
 	run_cleaner(fm, 2);
-	/* The write after it needs its own. */
+	/* The write after it needs its own, or one that was given since. */
 	mark(fm, 5);
-	forget_trace(&fm->daemon);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "MF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
 }
 
 /* B12: a failing CLEAR does not keep marks from being made, and is made up for. */
@@ -878,10 +877,14 @@ static void us_marks_renewed(struct kunit *test)
 	clear(fm, 1);
 	forget_trace(&fm->daemon);
 	run_cleaner(fm, 3);
+	expect_trace(fm, "");
+	/* But for a suspend, or all would be copied again. */
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
-	expect_trace(fm, "PO");
+	expect_trace(fm, "P|XFO");
 	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	mark(fm, 1);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 1);
 	forget_trace(&fm->daemon);
 
 	/* Nobody has anything to say, but it is time. */
@@ -1238,7 +1241,7 @@ static void us_restart_halted(struct kunit *test)
 	forget_trace(&fm->daemon);
 	mark(fm, 5);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
-	expect_trace(fm, "SCSRPSMF");
+	expect_trace(fm, "SCSORPSMF");
 }
 
 /* B52: a reboot does not wait for a daemon that is gone. */
@@ -1741,8 +1744,10 @@ static void us_remote_search_over(struct kunit *test)
 		/* That is about the search, not about a region. */
 		KUNIT_EXPECT_EQ(test, busy(fm, first + 4), 0);
 		KUNIT_EXPECT_EQ(test, flush(fm), 0);
+		/* The last one may be being copied right now, if the hint is there. */
+		KUNIT_EXPECT_EQ(test, busy(fm, NR - 1), i);
 		/* What was seen some time ago may have been another one. */
-		sync->over_seen -= 16 * HZ;
+		sync->over_seen -= 61 * HZ;
 		KUNIT_EXPECT_EQ(test, busy(fm, first + 5), 1);
 		/* And if this node is given work, this is. */
 		sync->over_since -= 60 * HZ;
@@ -1807,6 +1812,7 @@ static void us_suspend_interrupted(struct kunit *test)
 	fm->daemon.recovering = 1;
 	fm->log->type->presuspend(fm->log);
 	dm_ulog_hurry(&to_us_log(fm->log)->client, jiffies - 61 * HZ);
+	KUNIT_EXPECT_FALSE(test, dm_ulog_is_hurried(&to_us_log(fm->log)->client));
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
 }
 
@@ -1858,6 +1864,9 @@ static void us_count_with_failed(struct kunit *test)
 
 	set_sync(fm, 5, 0);
 	__set_bit(5, fm->daemon.in_sync);
+	/* That is for the worker, which flushes. A process is told what the daemon says. */
+	KUNIT_EXPECT_EQ(test, sync_count(fm), NR);
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
 	KUNIT_EXPECT_EQ(test, sync_count(fm), NR - 1);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	recover(fm, 5);
@@ -2232,7 +2241,7 @@ static void us_refused_is_told(struct kunit *test)
 	KUNIT_EXPECT_LT(test, flush(fm), 0);
 	forget_trace(&fm->daemon);
 	set_sync(fm, 5, 0);
-	expect_trace(fm, "Y");
+	expect_trace(fm, "YMF");
 	KUNIT_EXPECT_FALSE(test, test_bit(5, fm->daemon.in_sync));
 	/* No write counts as marked for that, and nothing is told twice. */
 	KUNIT_EXPECT_LT(test, flush(fm), 0);
@@ -2251,16 +2260,15 @@ static void us_refused_is_told(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, test_bit(5, fm->daemon.in_sync));
 	mark(fm, 5);
 	KUNIT_EXPECT_LT(test, flush(fm), 0);
-	/* Of several failures the one that is told is not the other. */
-	set_sync(fm, 6, 0);
+	/* What it has not heard it will, and work is asked for all the same. */
 	fm->daemon.fail[DM_ULOG_SET_REGION_SYNC] = 1;
 	set_sync(fm, 7, 0);
 	forget_trace(&fm->daemon);
-	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
-	expect_trace(fm, "");
 	run_cleaner(fm, 1);
-	expect_trace(fm, "Y");
+	expect_trace(fm, "YMF");
 	KUNIT_EXPECT_FALSE(test, test_bit(7, fm->daemon.in_sync));
+	KUNIT_EXPECT_EQ(test, resync_work(fm, &region), 0);
+	expect_trace(fm, "WN");
 
 	/* The next daemon stores what the last one could not. */
 	dm_log_fake_restart(fm, true);
@@ -2302,6 +2310,110 @@ static void us_work_of_another(struct kunit *test)
 	dm_log_fake_restart(fm, true);
 	KUNIT_EXPECT_EQ(test, flush(fm), 0);
 	KUNIT_EXPECT_NOT_NULL(test, strstr(fm->daemon.trace, "YMF"));
+}
+
+/* Once the daemon is found it is lost again: that is no reason to tell it nothing. */
+static void doubt_in_probe(struct dm_log_fake_mirror *fm, u32 type)
+{
+	/* The first one is to find it. */
+	if (type != DM_ULOG_GET_REGION_SIZE || !us_is_lost(to_us_log(fm->log)))
+		fm->on_request = NULL;
+	if (!fm->on_request)
+		us_doubt(to_us_log(fm->log));
+}
+
+static void us_lost_again(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark(fm, 5);
+	us_doubt(to_us_log(fm->log));
+	fm->on_request = doubt_in_probe;
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_NULL(test, fm->on_request);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+static void errors_of_two_kinds(struct dm_log_fake_mirror *fm, u32 type)
+{
+	fm->daemon.error = type == DM_ULOG_FLUSH ? -EIO : -EAGAIN;
+}
+
+/* B74: the error of a FLUSH stands, whatever else has to be sent again. */
+static void us_flush_fails_among_others(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->on_request = errors_of_two_kinds;
+	fm->daemon.fail[DM_ULOG_MARK_REGION] = 1;
+	fm->daemon.fail[DM_ULOG_FLUSH] = 1;
+	mark(fm, 5);
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, us_is_refused(to_us_log(fm->log)));
+}
+
+/* A write whose mark failed was issued all the same, and ended: it is marked later. */
+static void us_idle_without_mark(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	fm->daemon.fail[DM_ULOG_MARK_REGION] = 1;
+	mark(fm, 5);
+	KUNIT_EXPECT_LT(test, flush(fm), 0);
+	clear(fm, 5);
+	KUNIT_EXPECT_FALSE(test, held(fm, 5));
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	KUNIT_EXPECT_TRUE(test, held(fm, 5));
+}
+
+static void gate_at_flush(struct dm_log_fake_mirror *fm, u32 type)
+{
+	if (type == DM_ULOG_FLUSH)
+		to_us_log(fm->log)->cache.gated = true;
+}
+
+/* Marks are given again in several waves; a suspend in between ends it. */
+static void us_renewal_ends(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, CLUSTER);
+	struct us_log *us = to_us_log(fm->log);
+
+	mark_some(fm, 0, 2 * US_NR_MARKS);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	forget_trace(&fm->daemon);
+	us->marks.renew_at = 0;
+	fm->on_request = gate_at_flush;
+	us_renew(us);
+	fm->on_request = NULL;
+	us->cache.gated = false;
+	KUNIT_EXPECT_EQ(test, fm->daemon.traced, US_NR_MARKS / DM_ULOG_GROUP + 1);
+}
+
+/* B75: the cleaner runs often enough for that, however late it is to clean. */
+static void us_renewal_in_time(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, CLUSTER);
+
+	mark_some(fm, 0, 2);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear(fm, 1);
+	to_us_log(fm->log)->marks.quiet_until = 0;
+	fm->tend_ms = 0;
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	KUNIT_EXPECT_GT(test, fm->tend_ms, 0);
+	KUNIT_EXPECT_LE(test, fm->tend_ms, 5000);
+}
+
+/* What was seen of a server in one suspend says nothing about the next. */
+static void us_halt_of_another_time(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, CLUSTER);
+	struct us_sync *sync = &to_us_log(fm->log)->sync;
+
+	sync->halted_since = 1;
+	KUNIT_EXPECT_EQ(test, flush_idle(fm), 0);
+	KUNIT_EXPECT_TRUE(test, !sync->halted_since);
 }
 
 /*
@@ -2920,6 +3032,12 @@ static struct kunit_case dm_log_userspace_cases[] = {
 	KUNIT_CASE(us_idle_is_woken_for_failed),
 	KUNIT_CASE(us_refused_is_told),
 	KUNIT_CASE(us_work_of_another),
+	KUNIT_CASE(us_lost_again),
+	KUNIT_CASE(us_flush_fails_among_others),
+	KUNIT_CASE(us_idle_without_mark),
+	KUNIT_CASE(us_renewal_ends),
+	KUNIT_CASE(us_renewal_in_time),
+	KUNIT_CASE(us_halt_of_another_time),
 	KUNIT_CASE(us_write_while_recovering),
 	KUNIT_CASE_SLOW(us_pass_without_daemon),
 	KUNIT_CASE(us_remote_search_over),
