@@ -1,1 +1,0 @@
-cd $W/nodes.host; P=${P-patchb.sh} R=$W/cluster-b ./with.sh HEAD ./b && for s in ${S-1 2 3 4 5 6}; do echo "$(timeout 400 ./b seed=$s events=262143 daemon=1 passes=${N-500000} | grep -E '^FAIL|stories,|DEAD|LONG|ASSERT|SPIN' | tr '\n' ' ')"; done
