@@ -45,7 +45,7 @@ traffic_at_create()
 	# What stock's worker asks before the daemon has read its log is no use (B66).
 	expect "the first requests" \
 		"CTR GET_REGION_SIZE $(is_ours || echo "GET_SYNC_COUNT ")RESUME GET_RESYNC_WORK" \
-		"$(cut -d' ' -f1-$(is_ours && echo 4 || echo 5) <<<"$first")"
+		"$(cut -d' ' "-f1-$(is_ours && echo 4 || echo 5)" <<<"$first")"
 	# Its length shows that no NUL is sent.
 	expect "CTR's size, error and text" "24 0 4096 testd-core 128 sync" \
 		"$(trace_since | awk '$2 == "?" { print $7, $8, $9, $10, $11, $12; exit }')"
