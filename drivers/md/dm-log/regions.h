@@ -27,7 +27,7 @@
  *			_sync_count(), _nr_nosync(), _nr_idle(), _nr_dirty(),
  *			_may_clean(), _uncommitted()
  * the worker		dm_regions_mark(), _clear(), _set_sync(),
- *			_offer(), _next_resync(), _awaits_recovery()
+ *			_offer(), _next_resync(), _awaits_recovery(), _forget_held()
  * one thread at a time	everything else; beside the worker
  */
 
