@@ -386,6 +386,21 @@ static int try_until_answered(struct us_log *us, struct us_try *try)
 	}
 }
 
+static int ask_all(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
+		   enum us_wait wait, int epoch, bool once)
+{
+	struct us_try try = {
+		.calls = calls,
+		.nr = nr,
+		.exact = true,
+		.until = us_until(us, wait),
+		.epoch = epoch,
+		.once = once,
+	};
+
+	return try_until_answered(us, &try);
+}
+
 /**
  * us_ask() - ask the daemon several things at once, and see to it that answers come
  * @us: the log
@@ -406,15 +421,7 @@ static int try_until_answered(struct us_log *us, struct us_try *try)
 int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
 	   enum us_wait wait, int epoch)
 {
-	struct us_try try = {
-		.calls = calls,
-		.nr = nr,
-		.exact = true,
-		.until = us_until(us, wait),
-		.epoch = epoch,
-	};
-
-	return try_until_answered(us, &try);
+	return ask_all(us, calls, nr, wait, epoch, false);
 }
 
 /**
@@ -432,16 +439,7 @@ int us_ask(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
 int us_ask_unrepeated(struct us_log *us, struct dm_ulog_call *calls, unsigned int nr,
 		      int epoch)
 {
-	struct us_try try = {
-		.calls = calls,
-		.nr = nr,
-		.exact = true,
-		.until = us_until(us, US_WAIT_LIMITED),
-		.epoch = epoch,
-		.once = true,
-	};
-
-	return try_until_answered(us, &try);
+	return ask_all(us, calls, nr, US_WAIT_LIMITED, epoch, true);
 }
 
 /**
