@@ -431,17 +431,25 @@ take_down()
 	done_op taken_down
 }
 
+written()	# SECTORS, by now
+{
+	[ "$(sectors_written)" -ge "$1" ]
+}
+
 load_until_cut()
 {
-	local end orderly='' op
+	local before end orderly='' op
 
 	chance 10 && orderly=y
 	start
+	before=$(sectors_written)
 	end=$((SECONDS + 4 + RANDOM % 12))
 	if [ -z "$orderly" ]; then
-		# Not between two operations but at any time.
+		# Not between two operations but at any time; once something has been written,
+		# which takes a slow machine longer than that.
 		( RANDOM=$seed
 		sleep "$((end - SECONDS)).$((RANDOM % 900 + 100))"
+		wait_until written $((before + 4 * RS)) || wrong "nothing is written"
 		while [ -e "$work/no_cut" ]; do sleep 0.1; done
 		echo "cut the power now"
 		sleep $HANG_S ) &
