@@ -445,7 +445,7 @@ static void broken(struct nodes *nd, int node, int region, const char *what)
 	nd->wrong_region = region;
 }
 
-static int node_nr(struct nodes *nd, const struct nodes_node *n)
+static int node_nr(const struct nodes *nd, const struct nodes_node *n)
 {
 	return n - nd->node;
 }
