@@ -136,39 +136,63 @@ second_leg_misses()
 	expect "what the second leg has" acknowledged "$(text "$L1" 9)"
 }
 
-# Sectors that cannot be read, in region 5 of the source.
+# Sectors that cannot be read, from the beginning of a region of the source.
+bad_source()	# REGION SECTORS
+{
+	local at=$(($1 * RS)) parts=
+
+	need_target flakey
+	[ $at = 0 ] || parts="0 $at linear $L0 0
+"
+	dm_create bad "$parts$at $2 flakey $L0 $at 0 3600 1 error_reads
+$((at + $2)) $((LEN - at - $2)) linear $L0 $((at + $2))"
+}
+
+# The whole of region 5 cannot be read.
 unreadable()	# "LOG ARGUMENTS" [FEATURES]
 {
 	local stock_too=y
 
-	need_target flakey
 	begin
-	dm_create bad "0 640 linear $L0 0
-640 128 flakey $L0 640 0 3600 1 error_reads
-768 $((LEN - 768)) linear $L0 768"
+	bad_source 5 $RS
+	before=$(region_sum 5)
 	dm_create m "$(mirror_table $LEN "$1" "$(dmdev bad) $L1" "${2:-}")"
 	wait_until ratio_is $((NR - 1)) || fail "with one region unreadable: $(dm_status m)"
-	worker_passes m 20
+	# What comes to the worker it does not find in sync.
+	worker_passes m 5 2>/dev/null || :
 	ratio_is $((NR - 1)) || fail "a copy that failed counts: $(dm_status m)"
 	expect "differing" 5 "$(differ)"
-	echo "# region 5 of the destination: '$(text "$L1" 5 | tr -d '\0')'"
 }
 
+region_sum()	# REGION: of the second leg
+{
+	read_dev "$L1" $(($1 * RS)) $RS | sha1sum
+}
+
+# What cannot be read is written all the same.
 unreadable_source()
 {
+	local before
+
 	unreadable "core 1 $RS"
+	[ "$(region_sum 5)" != "$before" ] || fail "region 5 of the destination is as it was"
+	echo "# region 5 of the destination: '$(text "$L1" 5 | tr -d '\0')'"
 }
 
 unreadable_handled()
 {
+	local before
+
 	ours_only
 	unreadable "core 1 $RS" "1 handle_errors"
 	expect "health" "SA" "$(leg_health m)"
-	expect "region 5 of the destination" "leg 1" "$(text "$L1" 5)"
+	expect "region 5 of the destination" "$before" "$(region_sum 5)"
 }
 
 unreadable_disk()
 {
+	local before
+
 	unreadable "disk 2 $(dev log) $RS"
 	dm_suspend m
 	! log_clean "$LOG" 5 || fail "what could not be copied is clean"
@@ -176,6 +200,67 @@ unreadable_disk()
 	# What could be copied, too, until a resume that copies all: a copy that failed may have
 	# been the only sign of a leg that lost its cache.
 	expect "dirty" "$(all_regions)" "$(log_dirty "$LOG")"
+	dm_swap bad "$(linear "$L0" $LEN)"
+	dm_resume m
+	wait_sync m
+	expect "differing when it can be read again" "" "$(differ)"
+	dm_suspend m
+	expect "dirty when all was copied" "" "$(log_dirty "$LOG")"
+}
+
+# From the mirror what is good of that region cannot be had either: it does not read from a leg
+# that has failed, and the other is not in sync. From the source it can.
+unreadable_reads()
+{
+	begin
+	bad_source 5 8
+	dm_create m "$(mirror_table $LEN "core 1 $RS" "$(dmdev bad) $L1")"
+	wait_until ratio_is $((NR - 1)) || fail "with 8 sectors unreadable: $(dm_status m)"
+	! worker_passes m 5 2>/dev/null || fail "sectors that cannot be read are read"
+	expect "what the mirror reads of the others" "" "$(end_of_region "$(dmdev m)" 2>/dev/null)"
+	expect "what the source has there" "leg 0" "$(end_of_region "$(dmdev bad)")"
+	# What pvmove --abort comes to.
+	dm_swap m "$(linear "$(dmdev bad)" $LEN)"
+	expect "what can be read without a mirror" "leg 0" "$(end_of_region "$(dmdev m)")"
+}
+
+# A line from the last sector of region 5.
+end_of_region()	# DEVICE
+{
+	read_dev "$1" $((6 * RS - 1)) 1 | sed -n 2p
+}
+
+# So it is with all that has not been copied yet.
+unreadable_ahead()
+{
+	begin
+	leg1_on_dm
+	bad_source 0 8
+	# One region after it is being copied.
+	dm_suspend leg1 --noflush --nolockfs
+	dm_create m "$(mirror_table $LEN "core 1 $RS" "$(dmdev bad) $D1" "1 handle_errors")"
+	wait_until health_is SA || fail "the failure is not shown: $(dm_status m)"
+	! worker_passes m 20 2>/dev/null || fail "what has not been copied is read"
+	dm_resume leg1
+	wait_until ratio_is $((NR - 1)) || fail "the others are not copied: $(dm_status m)"
+	expect "what is read when it has been copied" "leg 0" "$(text "$(dmdev m)" 20)"
+}
+
+# pvmove's mirror, and its source fails when all has been copied: what is there can be read until
+# it is written to.
+source_fails()
+{
+	begin
+	dm_create leg0 "$(linear "$L0" $LEN)"
+	dm_create m "$(mirror_table $LEN "core 1 $RS" "$(dmdev leg0) $L1")"
+	wait_sync m
+	dm_swap leg0 "0 $LEN error"
+	expect "what is read" "leg 0" "$(text "$(dmdev m)" 4)"
+	write_region m 4 written
+	wait_until ratio_is $((NR - 1)) || fail "after a write: $(dm_status m)"
+	expect "what the destination has" written "$(text "$L1" 4)"
+	! worker_passes m 4 2>/dev/null || fail "what is out of sync is read"
+	expect "what is read elsewhere" "leg 0" "$(text "$(dmdev m)" 5)"
 }
 
 # keep_log: a leg fails, writes go on and are acknowledged, what the leg misses is out of sync and
@@ -435,6 +520,9 @@ run_tests \
 	unreadable_source "B47: a source that cannot be read: its region stays out of sync" \
 	unreadable_handled "the same with handle_errors: the destination stays as it was" \
 	unreadable_disk	"B47: the same with a disk log: the region stays dirty" \
+	unreadable_reads "a source that cannot be read: nor can the rest of the region" \
+	unreadable_ahead "a source that cannot be read: nor can what has not been copied" \
+	source_fails	"the source fails: what was copied is read until it is written to" \
 	keep_log	"keep_log: a leg fails and writes go on" \
 	keep_log_first_leg "keep_log: the first leg fails, the next table reads it again" \
 	suspend_waits	"a suspend waits for the region that is being copied" \
