@@ -270,25 +270,30 @@ keep_log()
 	need_target flakey
 	begin_same
 	leg1_on_dm
+	clean_delay 3600000
 	disk_mirror nosync "2 handle_errors keep_log"
+	write_region m 12 before
+	# The log does not know of the one, and may think that the leg has lost the other.
+	fill_at "$L1" $((20 * RS)) 8 "not copied"
+	fill_at "$L1" $((12 * RS)) 8 lost
 	dm_swap leg1 "$(fail_writes "$L1" $LEN)"
 	soon write_region m 9 kept
 	soon write_region m 9 kept
 	soon write_region m 4 kept
 	health_is AD || fail "the failure is not shown: $(dm_status m)"
 	wait_until ratio_is $((NR - 2)) || fail "$(dm_status m)"
-	expect "dirty" "4 9" "$(log_dirty "$LOG")"
+	expect "dirty" "4 9 12" "$(log_dirty "$LOG")"
 	dm_swap leg1 "$(linear "$L1" $LEN)"
 	dm_suspend m
 	dm_resume m
 	wait_sync m
-	expect "differing" "" "$(differ)"
+	expect "differing" 20 "$(differ)"
 	expect "region 9" kept "$(text "$L1" 9)"
 }
 
 # The first leg fails: as long as this table lives the second is the one that is read and copied
 # from. The next table begins with the first again.
-keep_log_first_leg()
+keep_log_first_leg()	# [wait]: until it has what it missed
 {
 	need_target flakey
 	begin_same
@@ -298,11 +303,43 @@ keep_log_first_leg()
 	soon write_region m 9 kept
 	wait_until ratio_is $((NR - 1)) || fail "$(dm_status m)"
 	expect "what is read" kept "$(text "$(dmdev m)" 9)"
+	if [ -n "${1:-}" ]; then
+		dm_swap leg0 "$(linear "$L0" $LEN)"
+		dm_suspend m
+		dm_resume m
+		wait_sync m
+		expect "what the first leg was given" kept "$(text "$L0" 9)"
+	fi
 	dm_remove m
-	dm_swap leg0 "$(linear "$L0" $LEN)"
+	[ -n "${1:-}" ] || dm_swap leg0 "$(linear "$L0" $LEN)"
 	dm_create m "$(mirror_table $LEN "disk 2 $LOG $RS" "$(dmdev leg0) $L1" "2 handle_errors keep_log")"
 	wait_sync m
-	expect "what the next table reads" same "$(text "$(dmdev m)" 9)"
+	expect "what the next table reads" "$([ -n "${1:-}" ] && echo kept || echo same)" \
+		"$(text "$(dmdev m)" 9)"
+}
+
+keep_log_given_back() { keep_log_first_leg wait; }
+
+# A write that no leg has, or that the log cannot mark, is not held either: it fails.
+keep_log_fails()
+{
+	need_target flakey
+	begin_same
+	log_on_dm
+	leg1_on_dm
+	dm_create leg0 "$(linear "$L0" $LEN)"
+	dm_create m "$(mirror_table $LEN "disk 3 $LOGD $RS nosync" "$(dmdev leg0) $D1" "2 handle_errors keep_log")"
+	dm_swap logd "0 2048 error"
+	! soon_or_fail write_region m 4 unmarked || fail "a write without a mark is acknowledged"
+	expect "log" D "$(log_health m)"
+	expect "region 4 of the legs" "same same" "$(text "$L0" 4) $(text "$L1" 4)"
+	soon dd if="$(dmdev m)" of=/dev/null iflag=direct bs=64k count=32 status=none
+	dm_remove m
+	dm_swap logd "$(linear "$LOG" 2048)"
+	dm_create m "$(mirror_table $LEN "disk 3 $LOGD $RS nosync" "$(dmdev leg0) $D1" "2 handle_errors keep_log")"
+	dm_swap leg0 "$(fail_writes "$L0" $LEN)"
+	dm_swap leg1 "$(fail_writes "$L1" $LEN)"
+	! soon_or_fail write_region m 5 nowhere || fail "a write that no leg has is acknowledged"
 }
 
 # A suspend waits for the region that is being copied, however large it is.
@@ -525,6 +562,8 @@ run_tests \
 	source_fails	"the source fails: what was copied is read until it is written to" \
 	keep_log	"keep_log: a leg fails and writes go on" \
 	keep_log_first_leg "keep_log: the first leg fails, the next table reads it again" \
+	keep_log_given_back "keep_log: the first leg fails, and is given what it missed" \
+	keep_log_fails	"keep_log: a write that no leg has, or without a mark, fails" \
 	suspend_waits	"a suspend waits for the region that is being copied" \
 	flushes_alone	"flushes cost no log I/O, and are held when the log has failed" \
 	log_in_leg	"a log within a leg, and before it on the same device" \
