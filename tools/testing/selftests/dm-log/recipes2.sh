@@ -89,10 +89,33 @@ legs_differ()
 	[ "$(differ)" = "$1" ]
 }
 
+# A crash when only the second leg has got a write: the first is copied over it.
+second_leg_newer()
+{
+	begin_same
+	log_on_dm
+	clean_delay 3600000
+	dm_create leg0 "$(linear "$L0" $LEN)"
+	dm_create m "$(mirror_table $LEN "disk 3 $LOGD $RS nosync" "$(dmdev leg0) $L1")"
+	dm_suspend leg0 --noflush --nolockfs
+	write_region m 5 "under way" &
+	wait_until legs_differ 5 || fail "differing: $(differ)"
+	expect "dirty" 5 "$(log_dirty "$LOG")"
+	expect "what the second leg has" "under way" "$(text "$L1" 5)"
+	# The next life of the mirror: the first one is held, and never comes back.
+	dm_create n "$(mirror_table $LEN "disk 2 $LOG $RS" "$L0 $L1")"
+	wait_sync n
+	expect "what is read" same "$(text "$(dmdev n)" 5)"
+	expect "differing" "" "$(differ)"
+	dm_remove n
+	dm_resume leg0
+	wait_jobs
+}
+
 # The first leg misses a write, and nobody handles errors: the write is acknowledged, its region
-# dirty, and the next activation copies the first leg over it. The log knows which regions, not
-# which leg.
-first_leg_wins()
+# dirty, and the next activation copies the first leg over it, or the second if they were
+# exchanged in the table. The log knows which regions, not which leg.
+first_leg_misses()	# [exchange]
 {
 	local table
 
@@ -109,11 +132,16 @@ first_leg_wins()
 	expect "what the second leg has" acknowledged "$(text "$L1" 9)"
 	dm_remove m
 	dm_swap leg0 "$(linear "$L0" $LEN)"
+	[ -z "${1:-}" ] || table="$(mirror_table $LEN "disk 2 $LOG $RS" "$L1 $(dmdev leg0)")"
 	dm_create m "$table"
 	wait_sync m
-	expect "what the mirror reads" same "$(text "$(dmdev m)" 9)"
+	expect "what the mirror reads" "$([ -z "${1:-}" ] && echo same || echo acknowledged)" \
+		"$(text "$(dmdev m)" 9)"
 	expect "differing" "" "$(differ)"
 }
+
+first_leg_wins()	{ first_leg_misses; }
+legs_exchanged()	{ first_leg_misses exchange; }
 
 # The other way round nothing is lost: the second leg misses it, and gets it.
 second_leg_misses()
@@ -552,7 +580,9 @@ no_atomic_writes()
 
 run_tests \
 	discard_unmarked "no region is marked for a discard" \
+	second_leg_newer "a write under way: the first leg is right, whichever is newer" \
 	first_leg_wins	"the first leg missed a write: after an activation it is gone from both" \
+	legs_exchanged	"the first leg missed a write: it is there if the legs were exchanged" \
 	second_leg_misses "the second leg missed a write: an activation copies it" \
 	unreadable_source "B47: a source that cannot be read: its region stays out of sync" \
 	unreadable_handled "the same with handle_errors: the destination stays as it was" \
