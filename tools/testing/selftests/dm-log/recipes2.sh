@@ -595,6 +595,7 @@ run_tests \
 	keep_log_given_back "keep_log: the first leg fails, and is given what it missed" \
 	keep_log_fails	"keep_log: a write that no leg has, or without a mark, fails" \
 	suspend_waits	"a suspend waits for the region that is being copied" \
+	largest_regions	"regions of 1 TiB: a mark each, and a suspend waits for a copy" \
 	flushes_alone	"flushes cost no log I/O, and are held when the log has failed" \
 	log_in_leg	"a log within a leg, and before it on the same device" \
 	log_comes_back	"a log that was replaced and comes back unwiped is believed" \
