@@ -82,6 +82,11 @@ discard_unmarked()
 	expect "status" "$NR/$NR AA A" "$(sync_ratio m) $(leg_health m) $(log_health m)"
 	expect "dirty" "12 13" "$(log_dirty "$LOG")"
 	expect "differing" 9 "$(differ)"
+	dm_swap leg1 "$(linear "$L1" $LEN)"
+	dm_remove m
+	disk_mirror ""
+	wait_sync m
+	expect "differing after another activation" 9 "$(differ)"
 }
 
 legs_differ()
@@ -391,11 +396,72 @@ suspend_waits()
 	expect "in sync" "1/$NR" "$(sync_ratio m)"
 }
 
+# The largest regions that there are, of 1 TiB: one mark for each, and a suspend waits for the
+# copy of one. To have that end soon, a leg fails.
+largest_regions()
+{
+	local i pid n size=$((1 << 31))
+
+	need_target zero
+	begin
+	for i in 0 1; do
+		dm_create far$i "0 2048 linear $(dev leg$i) 0
+2048 $((size - 2045)) zero"
+	done
+	clean_delay 3600000
+	dm_create m "$(far_mirror $((size + 3)) "disk 3 $LOG $size nosync")"
+	expect "in sync" 2/2 "$(sync_ratio m)"
+	n=$(count m commits)
+	write_sector 0
+	write_sector $((size - 1))
+	expect "dirty after writes to the first" 0 "$(log_dirty "$LOG" 2)"
+	write_sector $size
+	write_sector $((size + 2))
+	expect "dirty after writes to both" "0 1" "$(log_dirty "$LOG" 2)"
+	expect "marks" 2 $(($(count m commits) - n))
+	dm_suspend m
+	expect "dirty after a suspend" "" "$(log_dirty "$LOG" 2)"
+	dm_remove m
+
+	dm_suspend far1 --noflush --nolockfs
+	dm_create m "$(far_mirror $((size + 3)) "disk 3 $LOG $size sync") 1 handle_errors"
+	soon $DMSETUP status "$(dmname m)"
+	dm_suspend m &
+	pid=$!
+	soon $DMSETUP status --noflush "$(dmname m)"
+	soon $DMSETUP status --noflush "$(dmname m)"
+	! gone $pid || fail "the suspend did not wait for the copy"
+	dm_load far1 "0 $((size + 3)) error"
+	dm_resume far1
+	wait_until gone $pid || fail "the suspend hangs"
+	wait $pid
+	expect "in sync" 0/2 "$(sync_ratio m)"
+	dm_remove m
+
+	kmsg_mark
+	! dm_create m "$(far_mirror $((size - 1)) "core 1 $size")" 2>/dev/null ||
+		fail "a region larger than the mirror was accepted"
+	[[ $(kmsg_since) == *"expected a power of two from 2 to $((size - 1)) sectors"* ]] ||
+		fail "not said why: $(kmsg_since | grep 'dirty region log')"
+	dm_create m "$(far_mirror $((size - 1)) "core 2 $((size / 2)) nosync")"
+	expect "regions of half the size" 2/2 "$(sync_ratio m)"
+}
+
+far_mirror()	# LENGTH "LOG ARGUMENTS"
+{
+	mirror_table "$1" "$2" "$(dmdev far0) $(dmdev far1)"
+}
+
+write_sector()	# SECTOR
+{
+	dd if=/dev/urandom of="$(dmdev m)" oflag=direct bs=512 count=1 seek="$1" status=none
+}
+
 # A flush costs the log nothing. Once the log has failed the mirror holds flushes, too, and who
 # waits for one cannot be killed.
 flushes_alone()
 {
-	local i bytes pid writer
+	local first second bytes pid writer
 
 	need_target flakey
 	begin_same cache_size=1
@@ -403,11 +469,12 @@ flushes_alone()
 	dm_create m "$(mirror_table $LEN "disk 3 $LOGD $RS sync" "$L0 $L1" "1 handle_errors")"
 	settle
 	bytes=$(count m bytes)
-	i=$(flushes "$L1")
+	first=$(flushes "$L0") second=$(flushes "$L1")
 	for pid in 1 2 3 4 5; do
 		dd if=/dev/null of="$(dmdev m)" conv=fsync,notrunc status=none
 	done
-	[ $(($(flushes "$L1") - i)) -ge 5 ] || fail "the legs were not flushed"
+	[ $(($(flushes "$L0") - first)) -ge 5 ] || fail "the first leg was not flushed"
+	[ $(($(flushes "$L1") - second)) -ge 5 ] || fail "the second leg was not flushed"
 	expect "written to the log for them" 0 $(($(count m bytes) - bytes))
 	dm_swap logd "$(fail_writes "$LOG" 2048)"
 	write_region m 3 held &
@@ -415,6 +482,7 @@ flushes_alone()
 	wait_until log_is D || fail "the failure is not shown: $(dm_status m)"
 	dd if=/dev/null of="$(dmdev m)" conv=fsync,notrunc status=none &
 	pid=$!
+	wait_until in_flight m 2 || fail "no flush is under way"
 	soon $DMSETUP status "$(dmname m)"
 	soon dd if="$(dmdev m)" of=/dev/null iflag=direct bs=64k count=32 status=none
 	kill -KILL $pid
@@ -440,11 +508,13 @@ log_in_leg()
 	dm_create m "$(mirror_table $LEN "disk 3 $L0 $RS nosync" "$L0 $L1")"
 	expect "what is read where a header is" 7252694d \
 		"$(read_dev "$(dmdev m)" 0 1 | od -An -tx1 -N 4 | tr -d ' ')"
+	expect "what is read where the bits are" " ff ff ff ff" "$(log_od "$(dmdev m)" 2 4 -tx1)"
 	write_region m 0 "over the header"
+	expect "where the header was" "over the header" "$(text "$L0" 0)"
 	dm_remove m
 	dm_create m "$(mirror_table $LEN "disk 2 $L0 $RS" "$L0 $L1")"
-	expect "where the write of the header went" "7252694d" \
-		"$(read_dev "$L0" 0 1 | od -An -tx1 -N 4 | tr -d ' ')"
+	expect "what is read where that was written" 7252694d \
+		"$(read_dev "$(dmdev m)" 0 1 | od -An -tx1 -N 4 | tr -d ' ')"
 	wait_sync m
 	dm_remove m
 	zero_dev "$L0" 8
@@ -459,20 +529,23 @@ log_in_leg()
 
 # A log was replaced by a core log, and is taken up again: as it was it is believed, and what was
 # written meanwhile is called clean.
-log_comes_back()	# [wipe]
+log_comes_back()	# [wipe|sync]
 {
+	local keyword=${1:-}
+
+	keyword=${keyword#wipe}
 	begin_same
 	log_on_dm
 	leg1_on_dm
 	dm_create m "$(mirror_table $LEN "disk 3 $LOGD $RS sync" "$L0 $D1")"
 	settle
 	dm_swap m "$(mirror_table $LEN "core 2 $RS nosync" "$L0 $D1")"
-	[ -z "${1:-}" ] || zero_dev "$LOG" 2048
+	[ "${1:-}" != wipe ] || zero_dev "$LOG" 2048
 	# A crash while the second leg has not got a write yet.
 	dm_suspend leg1 --noflush --nolockfs
 	write_region m 5 "on one leg" &
 	wait_until legs_differ 5 || fail "differing: $(differ)"
-	dm_create n "$(mirror_table $LEN "disk 2 $LOG $RS" "$L0 $L1")"
+	dm_create n "$(mirror_table $LEN "disk $((${#keyword} ? 3 : 2)) $LOG $RS $keyword" "$L0 $L1")"
 	if [ -n "${1:-}" ]; then
 		wait_sync n
 		expect "differing after all was copied" "" "$(differ)"
@@ -485,19 +558,24 @@ log_comes_back()	# [wipe]
 	wait_jobs
 }
 
-log_comes_back_wiped() { log_comes_back wipe; }
+log_comes_back_wiped()	{ log_comes_back wipe; }
+log_comes_back_sync()	{ log_comes_back sync; }
 
 # nosync is what the table says, at each activation: what the log knew after a crash is gone.
 nosync_each_time()
 {
+	local i
+
 	begin
-	log_format "$LOG" 3 5
 	D1=$L1
-	disk_mirror nosync
-	expect "in sync, it says" "$NR/$NR" "$(sync_ratio m)"
-	dm_remove m
-	expect "dirty" "" "$(log_dirty "$LOG")"
-	expect "differing" "$(all_regions)" "$(differ)"
+	for i in 1 2; do
+		log_format "$LOG" 3 5
+		disk_mirror nosync
+		expect "in sync, it says" "$NR/$NR" "$(sync_ratio m)"
+		dm_remove m
+		expect "dirty" "" "$(log_dirty "$LOG")"
+		expect "differing" "$(all_regions)" "$(differ)"
+	done
 	log_format "$LOG" 3 5
 	disk_mirror ""
 	wait_sync m
@@ -508,28 +586,36 @@ nosync_each_time()
 # above, until the table below is replaced.
 log_on_a_mirror()
 {
-	local pid
+	local pid marked
 
 	need_target flakey
 	begin_same
+	clean_delay 3600000
 	nullb log1 1
 	dm_create half "$(linear "$(dev log1)" 2048)"
 	dm_create logm "$(mirror_table 2048 "core 2 $RS nosync" "$LOG $(dmdev half)" "1 handle_errors")"
 	dm_create m "$(mirror_table $LEN "disk 3 $(dmdev logm) $RS sync" "$L0 $L1" "1 handle_errors")"
 	settle
+	write_region m 3 marked
 	dm_swap half "$(fail_writes "$(dev log1)" 2048)"
 	write_region m 7 held &
 	pid=$!
 	wait_until lower_health AD || fail "the failure is not shown: $(dm_status logm)"
 	soon $DMSETUP status "$(dmname m)"
-	expect "the log's status" A "$(log_health m)"
+	expect "the status above" "AA A" "$(leg_health m) $(log_health m)"
+	# It waits for its log, and with it what needs no mark.
+	write_region m 3 held &
+	marked=$!
+	wait_until in_flight m 2 || fail "nothing more is written"
 	soon dd if="$(dmdev m)" of=/dev/null iflag=direct bs=64k count=32 status=none
 	! gone $pid || fail "the write was not held"
+	! gone $marked || fail "a write without need for a mark was not held"
 	dm_load logm "$(linear "$LOG" 2048)"
 	dm_suspend logm --noflush
 	dm_resume logm
-	wait_until gone $pid || fail "the write hangs: $(dm_status m)"
+	wait_until gone $pid $marked || fail "a write hangs: $(dm_status m)"
 	wait $pid || fail "the write failed"
+	wait $marked || fail "the other write failed"
 	expect "the log's status" A "$(log_health m)"
 }
 
@@ -542,9 +628,13 @@ lower_health()
 small_regions()
 {
 	begin blocksize=4096
+	kmsg_mark
 	dm_create m "$(mirror_table $LEN "core 1 2" "$L0 $L1")"
+	wait_until copies_fail || fail "no copy fails: $(dm_status m)"
+	expect "in sync" "0/$((LEN / 2))" "$(sync_ratio m)"
 	! soon_or_fail dd if=/dev/zero of="$(dmdev m)" oflag=direct bs=4096 count=1 status=none ||
 		fail "a write of a block did not fail"
+	expect "in sync" "0/$((LEN / 2))" "$(sync_ratio m)"
 	dm_remove m
 	dm_create m "$(mirror_table $LEN "core 1 8" "$L0 $L1")"
 	wait_sync m $((LEN / 8))
@@ -553,6 +643,11 @@ small_regions()
 	expect "differing" "" "$(differ)"
 	! dm_create m "$(mirror_table $((LEN - 5)) "core 1 8" "$L0 $L1")" 2>/dev/null ||
 		fail "a mirror with a part of a block was accepted"
+}
+
+copies_fail()
+{
+	[[ $(kmsg_since) == *"could not be recovered"* ]]
 }
 
 # soon, of what may fail
@@ -600,6 +695,7 @@ run_tests \
 	log_in_leg	"a log within a leg, and before it on the same device" \
 	log_comes_back	"a log that was replaced and comes back unwiped is believed" \
 	log_comes_back_wiped "a log that was replaced and comes back wiped: all is copied" \
+	log_comes_back_sync "a log that was replaced and comes back with sync: all is copied" \
 	nosync_each_time "nosync throws away at each activation what the log knows" \
 	log_on_a_mirror	"a log on a mirror that has lost a leg" \
 	small_regions	"regions smaller than a leg's block" \
