@@ -15,12 +15,12 @@ legs="$(dev leg0) $(dev leg1)"
 LATE=3600000
 
 # setup [DELAY-MS]: two legs, the second one late with its writes; the log's
-# device under a name that cmirrord can find; the daemons.
+# device under a name that cmirrord can find, with a cache if log_cache is set; the daemons.
 setup()
 {
 	nullb leg0 2
 	nullb leg1 2
-	nullb log 1
+	nullb log 1 ${log_cache:+cache_size=1}
 	dm_create log "$(linear "$(dev log)" 2048)"
 	[ -n "${DM_LOG_KO:-}" ] || modprobe dm-log-userspace
 	start_cmirrord
@@ -142,6 +142,30 @@ writes()	# TYPE
 	expect "read back" "a new text" "$(read_dev "$(dmdev m)" $((13 * RS)) 1 | head -n 1)"
 	wait_until all_clean_in_cmirrord || fail "dirty after the write: $(dirty_in_cmirrord)"
 	finish "$1"
+}
+
+# What it has marked is written to the log, and may be in a cache there for ever.
+never_flushes()	# TYPE
+{
+	local log_cache=y flushes
+
+	setup 0
+	mirror "$1"
+	wait_until all_clean_in_cmirrord || fail "dirty at rest: $(dirty_in_cmirrord)"
+	flushes=$(log_flushes)
+	dm_swap slow "$(slow_table $LATE)"
+	begin w write_region m 13 "a new text"
+	wait_until is_dirty 13 || fail "dirty while writing: '$(dirty_in_cmirrord)'"
+	expect "dirty on disk" 13 "$(log_dirty "$(dev log)")"
+	dm_swap slow "$(slow_table 0)"
+	result w
+	expect "flushes of the log" "$flushes" "$(log_flushes)"
+	finish "$1"
+}
+
+log_flushes()
+{
+	awk '{ print $16 }' "/sys/block/$PREFIX-log/stat"
 }
 
 # More regions at a time than fit into one message of 32.
@@ -374,6 +398,7 @@ both resync		"a full resync makes the legs equal"
 both deps		"dmsetup deps names the log's device"
 both writes		"a region is dirty while it is written, and clean afterwards"
 both many_writes	"more regions at a time than one message holds"
+add disk never_flushes	"cmirrord never flushes what it marks"
 both suspend_resume	"suspend, resume: what is copied then"
 both reload		"reloads while writing lose nothing"
 both frozen_short	"a daemon stopped for a moment only makes writes wait"
