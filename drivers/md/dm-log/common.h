@@ -39,7 +39,8 @@ struct task_struct;
  * @list: all logs, see logs.c, and like what follows under its lock
  * @device: the block device that the log keeps or has kept its stable copy on, or 0
  * @holds: it does, so nobody else may
- * @left: when it last ceased to, in jiffies of 64 bits: 32 come round in a few weeks
+ * @waits: the device that it was refused, or that another had since, unless it has written
+ *	it after that: what is there is not about these regions; or 0
  */
 struct dm_log_common {
 	struct dm_log_args args;
@@ -58,7 +59,7 @@ struct dm_log_common {
 	struct list_head list;
 	dev_t device;
 	bool holds;
-	u64 left;
+	dev_t waits;
 };
 
 void dm_log_common_name(struct dm_log_common *common, struct dm_target *ti,

@@ -65,10 +65,10 @@ static struct disk_log *to_disk_log(struct dm_dirty_log *log)
 }
 
 /* A log that never writes is in nobody's way. Return: true if the device is ours. */
-static bool take_device(struct disk_log *dl, unsigned long absence)
+static bool take_device(struct disk_log *dl, bool handed)
 {
 	dl->user = dl->cache.read_only ? 0 :
-		dm_logs_take_device(&dl->cache.common, dl->dev->number, absence);
+		dm_logs_take_device(&dl->cache.common, dl->dev->number, handed);
 	return !dl->user;
 }
 
@@ -140,13 +140,10 @@ static int disk_commit(struct dm_log_cache *cache, bool all)
 static unsigned int disk_tend(struct dm_log_cache *cache)
 {
 	struct disk_log *dl = cache_to_disk_log(cache);
-	/* More than this mirror may be suspended: who had the device will come back. */
-	unsigned long absence = READ_ONCE(cache->common.live) ? msecs_to_jiffies(RETRY_MS) :
-								MAX_JIFFY_OFFSET;
 
 	if (READ_ONCE(dl->store.state) != DM_LOG_STORE_UNREADABLE || READ_ONCE(cache->gated))
 		return 0;
-	if ((dl->user && !take_device(dl, absence)) || dm_log_store_probe(&dl->store))
+	if ((dl->user && !take_device(dl, false)) || dm_log_store_probe(&dl->store))
 		return RETRY_MS;
 
 	mutex_lock(&cache->commit_lock);
@@ -271,13 +268,14 @@ static int disk_postsuspend(struct dm_dirty_log *log)
 	/* Somebody else may read it next. */
 	disk_tend(cache);
 	r = dm_log_cache_close(cache);
-	dm_logs_leave_device(&cache->common);
+	dm_logs_leave_device(&cache->common, !to_disk_log(log)->store.head_stale);
 	return r;
 }
 
 /*
  * The keyword of the table line is for a log's first resume. Later the log knows
- * better: what failed since must not become clean, nor what was copied dirty.
+ * better: what failed since must not become clean, nor what was copied dirty. Bits of
+ * other regions are merged with a map that is all out of sync.
  */
 static enum dm_log_load how_to_load(const struct disk_log *dl)
 {
@@ -292,18 +290,21 @@ static enum dm_log_load how_to_load(const struct disk_log *dl)
 	case DM_LOG_SYNC_DEFAULT:
 		break;
 	}
-	return DM_LOG_LOAD;
+	return dm_logs_are_anothers(&dl->cache.common, dl->dev->number) ? DM_LOG_MERGE :
+									  DM_LOG_LOAD;
 }
 
 static int disk_resume(struct dm_dirty_log *log)
 {
 	struct disk_log *dl = to_disk_log(log);
 	enum dm_log_load load = how_to_load(dl);
+	dev_t user = dl->user;
 	int r;
 
 	mutex_lock(&dl->cache.commit_lock);
 	dm_log_mirror_uuid(dl->cache.common.ti, dl->store.owner.uuid);
-	r = take_device(dl, 0) ? dm_log_store_resume(&dl->store, load) :
+	/* Nobody hands it to who was refused it before. */
+	r = take_device(dl, !user) ? dm_log_store_resume(&dl->store, load) :
 				     dm_log_store_refuse(&dl->store, load);
 	dm_regions_restart(&dl->cache.common.regions);
 	report_health(dl, r);

@@ -83,33 +83,41 @@ void dm_logs_remove(struct dm_log_common *common)
  * resumes the next one, so a device that is reloaded, renamed or moved never meets itself.
  */
 
+static bool is_same_target(const struct dm_log_common *a, const struct dm_log_common *b)
+{
+	return a->stats.dev == b->stats.dev && a->ti->begin == b->ti->begin;
+}
+
 /**
  * dm_logs_take_device() - use a block device, unless another log does
  * @common: the log; what it has already it may take again
  * @device: the device; 0 is no device, and nobody's
- * @absence: nor take it from a log that had it, in so many jiffies until now: its mirror
- *	may be suspended for a moment only
+ * @handed: a log that has suspended may have handed it on; or else that comes back, and
+ *	keeps it until it is destroyed
  *
  * Context: any that may take a spinlock.
  * Return: 0, or the mirror whose log uses the device.
  */
-dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device,
-			  unsigned long absence)
+dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device, bool handed)
 {
-	const struct dm_log_common *other;
+	struct dm_log_common *other;
 	dev_t user = 0;
 
 	if (!device)
 		return 0;
 	spin_lock(&logs_lock);
 	list_for_each_entry(other, &logs, list)
-		if (other != common && other->device == device &&
-		    (other->holds ||
-		     (absence && time_before64(get_jiffies_64(), other->left + absence))))
+		if (other != common && other->device == device && (other->holds || !handed))
 			user = other->stats.dev;
-	if (!user) {
+	if (user) {
+		common->device = 0;
+		common->waits = device;
+	} else {
 		common->device = device;
 		common->holds = true;
+		list_for_each_entry(other, &logs, list)
+			if (other->device == device && !is_same_target(other, common))
+				other->waits = device;
 	}
 	spin_unlock(&logs_lock);
 	return user;
@@ -118,16 +126,47 @@ dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device,
 /**
  * dm_logs_leave_device() - others may use this log's device
  * @common: the log, which will not touch it before it has taken it again
+ * @written: what is there is about this log's regions
  *
  * Context: any that may take a spinlock.
  */
-void dm_logs_leave_device(struct dm_log_common *common)
+void dm_logs_leave_device(struct dm_log_common *common, bool written)
 {
 	spin_lock(&logs_lock);
-	if (common->holds)
-		common->left = get_jiffies_64();
+	if (common->holds && written)
+		common->waits = 0;
 	common->holds = false;
 	spin_unlock(&logs_lock);
+}
+
+/**
+ * dm_logs_are_anothers() - are the bits on a device about other regions than a log's?
+ * @common: the log, in its first resume
+ * @device: its device
+ *
+ * The record does not tell the targets of one mapped device apart, nor mirrors without a
+ * UUID. The logs before a reload do: they are in the list until the new ones were resumed.
+ *
+ * Context: any that may take a spinlock.
+ * Return: true if the log before was refused the device, or another has had it since; or
+ *	if another target of the same mapped device has had it.
+ */
+bool dm_logs_are_anothers(const struct dm_log_common *common, dev_t device)
+{
+	const struct dm_log_common *other;
+	bool anothers = false;
+
+	if (!device)
+		return false;
+	spin_lock(&logs_lock);
+	list_for_each_entry(other, &logs, list) {
+		if (other == common || other->stats.dev != common->stats.dev)
+			continue;
+		if ((is_same_target(other, common) ? other->waits : other->device) == device)
+			anothers = true;
+	}
+	spin_unlock(&logs_lock);
+	return anothers;
 }
 
 /**

@@ -24,9 +24,9 @@ struct dm_logs_param {
 void dm_logs_add(struct dm_log_common *common);
 void dm_logs_remove(struct dm_log_common *common);
 
-dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device,
-			  unsigned long absence);
-void dm_logs_leave_device(struct dm_log_common *common);
+dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device, bool handed);
+void dm_logs_leave_device(struct dm_log_common *common, bool written);
+bool dm_logs_are_anothers(const struct dm_log_common *common, dev_t device);
 void dm_logs_tell_dropped(const struct dm_log_common *common, u64 nr);
 
 void dm_logs_init(void);

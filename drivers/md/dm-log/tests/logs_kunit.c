@@ -413,7 +413,6 @@ static void logs_device_in_use(struct kunit *test)
 static void logs_device_comes_back(struct kunit *test)
 {
 	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
-	struct dm_log_common *common = &to_dm_log_cache(first->log)->common;
 
 	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
 	expect_refused(test, second);
@@ -423,16 +422,12 @@ static void logs_device_comes_back(struct kunit *test)
 	expect_in_use(test, first);
 	expect_not_taken(test, second);
 
-	/* If it does not come back, its log is another's; until that gives it up. */
+	/* However long that takes, and if the second is resumed meanwhile. */
 	suspend_log(test, first);
-	/* So long ago that 32 bits would take it for a time to come. */
-	common->left -= BIT_ULL(31);
-	dm_log_run_cleaner(second->log);
-	expect_in_use(test, second);
-	expect_refused(test, first);
-	suspend_log(test, second);
-	first->log->type->presuspend(first->log);
-	first->log->type->postsuspend(first->log);
+	expect_not_taken(test, second);
+	second->log->type->presuspend(second->log);
+	second->log->type->postsuspend(second->log);
+	expect_refused(test, second);
 	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
 	expect_in_use(test, first);
 }
@@ -445,7 +440,6 @@ static void logs_device_refused(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
 	suspend_log(test, first);
-	to_dm_log_cache(first->log)->common.left -= msecs_to_jiffies(ONE_HOUR_MS);
 	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
 	expect_refused(test, first);
 	expect_refused(test, third);
@@ -510,6 +504,7 @@ static void logs_device_presuspended(struct kunit *test)
 	expect_refused(test, second);
 	expect_in_use(test, first);
 	suspend_log(test, first);
+	destroy_log(first);
 	second->log->type->presuspend(second->log);
 	second->log->type->postsuspend(second->log);
 	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
@@ -576,7 +571,6 @@ static void logs_device_suspend(struct kunit *test)
 	first->log->type->presuspend(first->log);
 	second->log->type->presuspend(second->log);
 	KUNIT_EXPECT_EQ(test, first->log->type->postsuspend(first->log), 0);
-	to_dm_log_cache(first->log)->common.left -= msecs_to_jiffies(ONE_HOUR_MS);
 	KUNIT_EXPECT_NE(test, second->log->type->postsuspend(second->log), 0);
 	KUNIT_EXPECT_EQ(test, second->fake->nr_writes, nr_writes);
 	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
@@ -589,6 +583,65 @@ static void logs_device_suspend(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, second->log->type->postsuspend(second->log), 0);
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(second->fake, 9999));
 	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+}
+
+/* How it goes on, with a new table, for a target that was refused. */
+static struct logs_mirror *next_table(struct kunit *test, unsigned int i, unsigned int mirror,
+				      struct logs_mirror *before)
+{
+	struct logs_mirror *lm = log_on(test, i, mirror, 7);
+
+	lm->ti.begin = before->ti.begin;
+	return lm;
+}
+
+static void expect_not_believed(struct kunit *test, struct logs_mirror *lm)
+{
+	/* No record, as of a mirror without a UUID: all bits there are 1. */
+	KUNIT_EXPECT_EQ(test, resume_log(lm), 0);
+	KUNIT_EXPECT_EQ(test, lm->log->type->get_sync_count(lm->log), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(lm->fake, 9999));
+}
+
+/* Two targets of one device; a new table gives the first of them a log of its own. */
+static void logs_device_next_target(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 0, 7);
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_refused(test, second);
+	first->log->type->presuspend(first->log);
+	second->log->type->presuspend(second->log);
+	KUNIT_EXPECT_EQ(test, first->log->type->postsuspend(first->log), 0);
+	KUNIT_EXPECT_NE(test, second->log->type->postsuspend(second->log), 0);
+	expect_not_believed(test, next_table(test, 2, 0, second));
+}
+
+/* Another mirror was refused, and gets a new table while the first is suspended. */
+static void logs_device_next_mirror(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_refused(test, second);
+	suspend_log(test, first);
+	second->log->type->presuspend(second->log);
+	KUNIT_EXPECT_NE(test, second->log->type->postsuspend(second->log), 0);
+	expect_not_believed(test, next_table(test, 2, 1, second));
+}
+
+/* The second took it from the first, wrote it, and is gone: a new table for the first. */
+static void logs_device_next_first(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	suspend_log(test, first);
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+	expect_in_use(test, second);
+	suspend_log(test, second);
+	destroy_log(second);
+	expect_not_believed(test, next_table(test, 2, 0, first));
 }
 
 /* Who never writes is in nobody's way, and nobody in his. */
@@ -893,6 +946,9 @@ static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_device_unreadable),
 	KUNIT_CASE(logs_device_three),
 	KUNIT_CASE(logs_device_suspend),
+	KUNIT_CASE(logs_device_next_target),
+	KUNIT_CASE(logs_device_next_mirror),
+	KUNIT_CASE(logs_device_next_first),
 	KUNIT_CASE(logs_device_read_only),
 	KUNIT_CASE(logs_device_others),
 	KUNIT_CASE(logs_nosync_dropped),

@@ -39,6 +39,11 @@ number()	# DM-NAME
 	majmin "$(dmdev "$1")"
 }
 
+sectors_written()	# RAM-DISK
+{
+	awk '{ print $7 }' "/sys/block/$PREFIX-$1/stat"
+}
+
 # What the record on the log device says: the UUID.
 owner()
 {
@@ -165,23 +170,27 @@ two_nosync()
 	owner_is mirror-a || fail "the log is $(owner)'s"
 }
 
-# One that is suspended and stays so gives its log up, and is told when it returns.
-suspended_for_good()
+# One that is suspended comes back, however late, and keeps its log until it is removed.
+suspended_for_long()
 {
+	local sum
+
 	begin
 	dm_create a "$(a_table)" --uuid mirror-a
 	wait_sync a
 	dm_create b "$(b_table)" --uuid mirror-b
 	expect_refused b a
 	dm_suspend a
-	wait_until owner_is mirror-b || fail "the log is $(owner)'s still"
-	kmsg_mark
+	sum=$(dev_sum "$LOG" 2048)
+	# A suspend tries it, and a resume does.
+	dm_suspend b
+	dm_resume b
+	log_is b D || fail "log of b is $(log_health b)"
+	expect "the log's bytes" "$sum" "$(dev_sum "$LOG" 2048)"
 	dm_resume a
-	expect_refused a b
-	wait_sync a
-	owner_is mirror-b || fail "the log is $(owner)'s again"
-	dm_remove b
-	wait_until owner_is mirror-a || fail "the log is $(owner)'s still"
+	expect_own a mirror-a
+	dm_remove a
+	wait_until owner_is mirror-b || fail "the log is $(owner)'s still"
 }
 
 # At the same moment: it is one of the two, and never both.
@@ -253,6 +262,27 @@ two_targets()
 	write_region m 20
 	expect "dirty" "3" "$(log_dirty "$LOG" $((NR / 2)))"
 	expect "said" 1 "$(in_use_said | wc -l)"
+}
+
+# The first one is given a log of its own. What the other finds is the first one's log.
+two_targets_mended()
+{
+	local other before
+
+	begin
+	nullb other 1
+	other=$(dev other)
+	dm_create m "$(targets_table "$LOG" "$LOG")" --uuid one
+	expect "second target's log" "D" "$(status_of 2 | awk '{ print $NF }')"
+	wait_until both_in_sync || fail "$(dm_status m)"
+	before=$(sectors_written leg1)
+	dm_swap m "$(targets_table "$other" "$LOG")"
+	wait_until both_in_sync || fail "$(dm_status m)"
+	expect "sectors copied" $LEN $(($(sectors_written leg1) - before))
+	# From then on the log is its own.
+	dm_swap m "$(targets_table "$other" "$LOG")"
+	wait_until both_in_sync || fail "after another: $(dm_status m)"
+	expect "sectors copied by then" $LEN $(($(sectors_written leg1) - before))
 }
 
 # With a log each, all is as it should be, whichever has which.
@@ -618,9 +648,10 @@ run_tests \
 	two_mirrors	"two mirrors on one log: the second is refused, then it is its turn" \
 	two_held	"two mirrors on one log, handle_errors: writes are held until it is its turn" \
 	two_nosync	"two mirrors on one log, nosync: the second writes nothing to it" \
-	suspended_for_good "a mirror that stays suspended gives its log up" \
+	suspended_for_long "a mirror that is suspended keeps its log" \
 	at_once		"two mirrors on one log, resumed at once: one has it" \
 	two_targets	"two targets of one device on one log: the second is refused" \
+	two_targets_mended "two targets of one device on one log: one is given another log" \
 	two_targets_two_logs "two targets of one device with a log each" \
 	reloads		"reload, rename, suspend: the log is the mirror's own" \
 	log_moves	"a log that is moved stays the mirror's own" \
