@@ -140,6 +140,7 @@ static int disk_commit(struct dm_log_cache *cache, bool all)
 static unsigned int disk_tend(struct dm_log_cache *cache)
 {
 	struct disk_log *dl = cache_to_disk_log(cache);
+	int r;
 
 	if (READ_ONCE(dl->store.state) != DM_LOG_STORE_UNREADABLE || READ_ONCE(cache->gated))
 		return 0;
@@ -147,7 +148,12 @@ static unsigned int disk_tend(struct dm_log_cache *cache)
 		return RETRY_MS;
 
 	mutex_lock(&cache->commit_lock);
-	if (!dm_log_store_reopen(&dl->store))
+	r = dm_log_store_reopen(&dl->store);
+	/* If it fails again that is news. */
+	dl->failing = false;
+	if (r)
+		report_health(dl, r);
+	else
 		DMINFO("disk: log device %s can be used now, and is", dl->dev->name);
 	mutex_unlock(&cache->commit_lock);
 	return 0;
@@ -307,6 +313,9 @@ static int disk_resume(struct dm_dirty_log *log)
 	r = take_device(dl, !user) ? dm_log_store_resume(&dl->store, load) :
 				     dm_log_store_refuse(&dl->store, load);
 	dm_regions_restart(&dl->cache.common.regions);
+	/* Whose it is now is news, whatever had failed before. */
+	if (dl->user && dl->user != user)
+		dl->failing = false;
 	report_health(dl, r);
 	dm_log_cache_opened(&dl->cache);
 	mutex_unlock(&dl->cache.commit_lock);

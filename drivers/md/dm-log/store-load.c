@@ -245,6 +245,7 @@ static int go_without(struct dm_log_store *store, enum dm_log_load load, int err
 int dm_log_store_refuse(struct dm_log_store *store, enum dm_log_load load)
 {
 	store->head_stale = true;
+	store->flush_failed = false;
 	return go_without(store, load, -EBUSY);
 }
 

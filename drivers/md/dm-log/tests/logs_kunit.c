@@ -644,6 +644,25 @@ static void logs_device_next_first(struct kunit *test)
 	expect_not_believed(test, next_table(test, 2, 0, first));
 }
 
+/* A log that had failed before is told, too, that its device is another's now. */
+static void logs_device_news(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+	struct logs_test *lt = test->priv;
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	first->fake->fail_flushes = 2;
+	first->log->type->mark_region(first->log, 5);
+	KUNIT_EXPECT_NE(test, first->log->type->flush(first->log), 0);
+	expect_health(test, first, 'F');
+	suspend_log(test, first);
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+	lt->nr_events = 0;
+	KUNIT_EXPECT_EQ(test, resume_log(first), -EBUSY);
+	KUNIT_EXPECT_EQ(test, lt->nr_events, 1);
+	expect_health(test, first, 'D');
+}
+
 /* Who never writes is in nobody's way, and nobody in his. */
 static void logs_device_read_only(struct kunit *test)
 {
@@ -949,6 +968,7 @@ static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_device_next_target),
 	KUNIT_CASE(logs_device_next_mirror),
 	KUNIT_CASE(logs_device_next_first),
+	KUNIT_CASE(logs_device_news),
 	KUNIT_CASE(logs_device_read_only),
 	KUNIT_CASE(logs_device_others),
 	KUNIT_CASE(logs_nosync_dropped),
