@@ -307,6 +307,7 @@ void dm_log_cache_opened(struct dm_log_cache *cache)
 
 	cache->flushed = false;
 	cache->hurry = false;
+	WRITE_ONCE(cache->unusable, false);
 	cache->resumed = true;
 	cache->gated = false;
 }

@@ -78,7 +78,8 @@ struct dm_log_cache_ops {
  * @cleaner: cleans in the background
  * @hurry: the cleaner was told not to wait; written by worker and cleaner
  * @flushed: the last run of the cleaner has flushed the legs; written by whoever cleans
- * @unusable: the stable copy could not be used when the cleaner looked; written by it
+ * @unusable: the stable copy could not be used when the cleaner looked, since the
+ *	last resume; written by both
  *
  * @gated: the stable copy is not ours: suspended, or never resumed; under
  *	@commit_lock

@@ -663,6 +663,29 @@ static void logs_device_news(struct kunit *test)
 	expect_health(test, first, 'D');
 }
 
+/* B52: one that could not be used before its last resume is waited for like any other. */
+static void logs_device_reboot(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 1, 7);
+	u64 region;
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	KUNIT_EXPECT_EQ(test, resume_log(second), -EBUSY);
+	dm_log_run_cleaner(second->log);
+	suspend_log(test, first);
+	destroy_log(first);
+	suspend_log(test, second);
+	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
+	KUNIT_ASSERT_EQ(test, second->log->type->get_resync_work(second->log, &region), 1);
+	second->log->type->clear_region(second->log, region);
+	second->log->type->set_region_sync(second->log, region, 1);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(second->fake, region));
+	kunit_deactivate_static_stub(test, dm_log_cache_tend);
+	dm_logs_reboot_wait_ms = HANGS_MS;
+	dm_logs_reboot(NULL, SYS_RESTART, NULL);
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(second->fake, region));
+}
+
 /* Who never writes is in nobody's way, and nobody in his. */
 static void logs_device_read_only(struct kunit *test)
 {
@@ -969,6 +992,7 @@ static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_device_next_mirror),
 	KUNIT_CASE(logs_device_next_first),
 	KUNIT_CASE(logs_device_news),
+	KUNIT_CASE(logs_device_reboot),
 	KUNIT_CASE(logs_device_read_only),
 	KUNIT_CASE(logs_device_others),
 	KUNIT_CASE(logs_nosync_dropped),
