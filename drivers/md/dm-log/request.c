@@ -163,6 +163,12 @@ static int ask_once(struct us_log *us, struct us_try *try)
 	atomic64_add(try->nr, &stats->requests);
 	r = dm_ulog_calls(&us->client, try->calls, try->nr);
 	for (i = 0; i < try->nr; i++) {
+		/*
+		 * cmirrord could not pass it on to the others, as it cannot for a moment
+		 * after one of them has died. Nobody has heard it: that is no answer.
+		 */
+		if (try->calls[i].error == -EBADE)
+			try->calls[i].error = -EAGAIN;
 		if (!try->calls[i].portid)
 			atomic64_inc(&stats->unanswered);
 		else if (!r)

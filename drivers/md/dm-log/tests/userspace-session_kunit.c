@@ -494,6 +494,28 @@ static void us_again(struct kunit *test)
 	}
 }
 
+/*
+ * cmirrord could not pass it on to the other nodes, one of which has just died: nobody has
+ * heard of it, so what it was told is told again, and no mark is lost.
+ */
+static void us_not_passed_on(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	dm_log_resend_ms = 10 * MSEC_PER_SEC;
+	fm->daemon.error = -EBADE;
+	fm->daemon.fail[DM_ULOG_FLUSH] = 2;
+	mark(fm, 5);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MFMFMF");
+	fm->daemon.fail[DM_ULOG_MARK_REGION] = 1;
+	mark(fm, 6);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	expect_trace(fm, "MFMF");
+	KUNIT_EXPECT_TRUE(test, held(fm, 6));
+	KUNIT_EXPECT_FALSE(test, us_is_refused(to_us_log(fm->log)));
+}
+
 /* B26: the same while the daemon is asked whether it knows the log: that it may. */
 static void us_again_in_probe(struct kunit *test)
 {
@@ -673,6 +695,7 @@ static struct kunit_case dm_log_userspace_session_cases[] = {
 	KUNIT_CASE(us_two_sockets),
 	KUNIT_CASE(us_send_errors),
 	KUNIT_CASE(us_again),
+	KUNIT_CASE(us_not_passed_on),
 	KUNIT_CASE(us_again_in_probe),
 	KUNIT_CASE(us_remote_errors),
 	KUNIT_CASE(us_lost_answers),
