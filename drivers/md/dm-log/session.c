@@ -5,7 +5,8 @@
  *
  * from		event						to
  * -		CTR, GET_REGION_SIZE answered			ASLEEP
- * ASLEEP	RESUME answered					AWAKE; epoch
+ * ASLEEP	RESUME answered (before it, in a cluster, after
+ *		a POSTSUSPEND: DTR and CTR)			AWAKE; epoch
  * AWAKE	PRESUSPEND answered				HALTED
  * any but LOST	POSTSUSPEND answered				ASLEEP
  * any		the socket was closed; an answer from another	LOST; the cleaner
@@ -50,6 +51,8 @@
 
 /* How often CTR is sent before loading a table fails. */
 #define CTR_TRIES		4
+/* A node that joins a cluster so soon after it has left may be taken for what it was. */
+#define REJOIN_MS		3000U
 
 /**
  * us_session_init() - prepare to talk to a daemon
@@ -176,8 +179,11 @@ static int send_ctr(struct us_log *us, const struct us_until *until)
 		.reply = device,
 		.capacity = sizeof(device),
 	};
+	int r = us_ask_once(us, &call, until);
 
-	return us_ask_once(us, &call, until);
+	if (!r)
+		us->session.old = false;
+	return r;
 }
 
 /* Make a daemon that does not know the log know it. */
@@ -239,24 +245,58 @@ static int tell(struct us_log *us, u32 type, const struct us_until *until)
 }
 
 /*
+ * What cmirrord knows of marks it keeps over a suspend, during which it hears of none. If
+ * it is resumed with that, a region that another node has marked by then counts as marked,
+ * whatever its bit says, and the mark that this node gives next leaves the bit clean, and
+ * the disk's. So a cluster's log is made anew for a resume, as it is when a table is loaded.
+ * cmirrord waits by itself where it is not, lest it leave and join too soon.
+ * @until: moved on by what was waited
+ */
+static int make_anew(struct us_log *us, struct us_until *until)
+{
+	struct us_session *s = &us->session;
+	u64 now = get_jiffies_64(), rejoin = s->left_at + msecs_to_jiffies(REJOIN_MS);
+	int r;
+
+	if (time_before64(now, rejoin)) {
+		if (schedule_timeout_killable(rejoin - now))
+			return -EINTR;
+		until->end += rejoin - now;
+	}
+	r = tell(us, DM_ULOG_DTR, until);
+	if (r)
+		return r;
+	r = send_ctr(us, until);
+	if (r)
+		us_doubt(us);
+	return r;
+}
+
+/*
  * What it lacks of what is wanted.
  * @known: it has just said that it knows the log: an error about a suspend is none
  */
-static int tell_wanted(struct us_log *us, const struct us_until *until, bool known)
+static int tell_wanted(struct us_log *us, const struct us_until *given, bool known)
 {
+	struct us_until until = *given;
 	struct us_session *s = &us->session;
 	enum us_state wanted = READ_ONCE(s->wanted);
 	int r;
 
 	if (wanted == US_ASLEEP ? s->told != US_ASLEEP : s->unsure) {
-		r = tell(us, DM_ULOG_POSTSUSPEND, until);
+		r = tell(us, DM_ULOG_POSTSUSPEND, &until);
 		s->unsure = r != 0;
 		if (r && (us_is_unanswered(r) || r == -ESTALE || !known))
 			return r;
 		s->told = US_ASLEEP;
+		s->old = us->marks.cluster;
+		s->left_at = get_jiffies_64();
 	}
 	if (wanted != US_ASLEEP && s->told == US_ASLEEP) {
-		r = tell(us, DM_ULOG_RESUME, until);
+		r = s->old ? make_anew(us, &until) : 0;
+		if (r)
+			return r;
+		r = tell(us, DM_ULOG_RESUME, &until);
 		if (r)
 			return r;
 		s->told = US_AWAKE;
@@ -265,7 +305,7 @@ static int tell_wanted(struct us_log *us, const struct us_until *until, bool kno
 		atomic_inc(&s->epoch);
 	}
 	if (wanted == US_HALTED && s->told == US_AWAKE) {
-		r = tell(us, DM_ULOG_PRESUSPEND, until);
+		r = tell(us, DM_ULOG_PRESUSPEND, &until);
 		if (r && (us_is_unanswered(r) || r == -ESTALE || !known))
 			return r;
 		s->told = US_HALTED;

@@ -74,7 +74,7 @@ enum us_state {
 /**
  * struct us_session - which daemon there is, see session.c
  * @mutex: one thread at a time looks for the daemon, or tells it what is wanted; protects
- *	@told, @changed, @unsure and @heard
+ *	@told, @changed, @unsure, @heard and @old
  * @lock: protects @state and the client's portid, which is 0 if the socket was closed
  * @epoch: number of the daemon, and of the resume, from 1
  *
@@ -85,6 +85,8 @@ enum us_state {
  * @unsure: POSTSUSPEND was not answered
  * @ctr_sent: it has been sent CTR, and may know the log
  * @heard: RESUME has been answered once: sync and nosync have been heard
+ * @old: a cluster's daemon was told POSTSUSPEND, and not CTR since then
+ * @left_at: when that was, in jiffies of 64 bits
  *
  * @waiting: it was reported that no daemon answers
  * @waiting_since: in jiffies of 64 bits: a daemon may be away for longer than 32 last
@@ -101,6 +103,8 @@ struct us_session {
 	bool unsure;
 	bool ctr_sent;
 	bool heard;
+	bool old;
+	u64 left_at;
 
 	bool waiting;
 	u64 waiting_since;

@@ -166,12 +166,15 @@ static void join(struct cluster *cl, unsigned int node, u64 luid)
 	r->in_sync = false;
 	r->search = 0;
 	r->nr_wanted = 0;
+	/* cmirrord has those of the same log's former life, if any. */
+	if (!cl->like_cmirrord || r->marks_of != luid)
+		memset(r->marks, 0, sizeof(r->marks));
+	r->marks_of = luid;
 	if (server < 0) {
 		r->clean = cl->disk;
 		r->sync = cl->disk;
 		r->recovering = CLUSTER_NONE;
 		cl->dead &= cl->disk;
-		memset(r->marks, 0, sizeof(r->marks));
 		for (i = 0; i < CLUSTER_ACTIVE; i++)
 			cl->lost_sync[i] = get_jiffies_64();
 		return;
@@ -180,8 +183,6 @@ static void join(struct cluster *cl, unsigned int node, u64 luid)
 	r->sync = cl->replica[server].sync;
 	r->recovering = cl->replica[server].recovering;
 	r->recoverer = cl->replica[server].recoverer;
-	/* cmirrord has none, or those of a former life, which is worse. */
-	memset(r->marks, 0, sizeof(r->marks));
 	if (!cl->like_cmirrord)
 		memcpy(r->marks, cl->replica[server].marks, sizeof(r->marks));
 }
@@ -215,7 +216,7 @@ void cluster_restart(struct cluster *cl, unsigned int node)
 			suspect(cl, node);
 	}
 	memset(r->pending, 0, sizeof(r->pending));
-	memset(r->marks, 0, sizeof(r->marks));
+	r->marks_of = 0;
 	r->portid++;
 	r->listening = true;
 }
@@ -540,6 +541,8 @@ int cluster_request(struct cluster *cl, unsigned int node,
 			leave(cl, node);
 		else
 			replace_pending(r, request->luid, 0);
+		if (r->marks_of == request->luid)
+			r->marks_of = 0;
 		return 0;
 	case DM_ULOG_GET_REGION_SIZE:
 		reply[0] = CLUSTER_SECTORS;

@@ -39,6 +39,7 @@
  * @sync: regions in sync, a bit for each active region, likewise the next two
  * @clean: neither marked nor out of sync
  * @marks: by node
+ * @marks_of: luid of the log that they are of
  * @touched: something changed since the last FLUSH
  * @in_sync: all regions were in sync once since RESUME
  * @halted: after PRESUSPEND
@@ -59,6 +60,7 @@ struct cluster_replica {
 	u32 sync;
 	u32 clean;
 	u32 marks[CLUSTER_NODES];
+	u64 marks_of;
 	bool touched;
 	bool in_sync;
 	bool halted;

@@ -155,6 +155,44 @@ static void us_postsuspend_unanswered(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
 }
 
+/*
+ * cmirrord keeps what it knew of marks over a suspend, and then does not take a region for
+ * dirty that is marked. In a cluster it is to forget the log before a resume.
+ */
+static void us_resume_in_cluster(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, "u clustered-core 1024 nosync");
+	struct dm_log_fake_daemon *daemon = &fm->daemon;
+	unsigned long begin;
+
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	forget_trace(daemon);
+	begin = jiffies;
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	expect_trace(fm, "DCR");
+	/* Not sooner than cmirrord joins a cluster that it has left. */
+	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, begin + 2 * HZ));
+	/* What is said once is not said again. */
+	KUNIT_EXPECT_NULL(test, strstr(daemon->ctr, "nosync"));
+
+	/* One that does not know it has nothing to forget. */
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	dm_log_fake_restart(fm, true);
+	forget_trace(daemon);
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	expect_trace(fm, "SCSR");
+
+	/* CTR was lost: then it does not know the log, and that is not the end. */
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	to_us_log(fm->log)->session.left_at = 0;
+	daemon->ignore[DM_ULOG_CTR] = 1;
+	forget_trace(daemon);
+	KUNIT_EXPECT_LT(test, resume_log(fm), 0);
+	run_cleaner(fm, 1);
+	KUNIT_EXPECT_TRUE(test, daemon->awake);
+	expect_trace(fm, "DCSCSR");
+}
+
 /* A daemon that knows the log, and has something against suspends: they go on. */
 static void us_suspend_refused(struct kunit *test)
 {
@@ -244,6 +282,7 @@ static struct kunit_case dm_log_userspace_suspend_cases[] = {
 	KUNIT_CASE(us_send_errors_suspending),
 	KUNIT_CASE(us_send_errors_of_states),
 	KUNIT_CASE(us_postsuspend_unanswered),
+	KUNIT_CASE(us_resume_in_cluster),
 	KUNIT_CASE(us_suspend_refused),
 	KUNIT_CASE(us_restart_halted),
 	KUNIT_CASE(us_reboot_without_daemon),
