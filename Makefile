@@ -67,7 +67,7 @@ kunit: deps		## KUnit suites, with the kernel's kunit.py on User-Mode Linux
 selftest: deps		## selftests in a booted kernel (User-Mode Linux)
 	@scripts/selftest
 
-cluster: deps		## cluster mirrors, with LVM's cmirrord on one node and on two
+cluster: deps		## cluster mirrors, with LVM's cmirrord on one node, two and three
 	@scripts/cluster
 
 power-cuts: deps	## Debian's kernel in QEMU, killed while it writes, ten times

@@ -47,10 +47,70 @@ slow()		# DELAY-MS: of writes to the second leg
 	dm_swap slow "$(slow_table "$1")"
 }
 
-mirror()	# TYPE
+# Of our own type disk, too, which keeps its log in the same way.
+table()		# disk|core|local
 {
-	bounded dm_create m \
-		"$(mirror_table $LEN "$(cluster_log "$1")" "$LEG0 $(dmdev slow)" "1 handle_errors")"
+	local log
+
+	case $1 in
+	local)	log="disk 2 $(dmdev log) $RS" ;;
+	*)	log=$(cluster_log "$1") ;;
+	esac
+	mirror_table $LEN "$log" "$LEG0 $(dmdev slow)" "1 handle_errors"
+}
+
+mirror()	# disk|core|local
+{
+	bounded dm_create m "$(table "$1")"
+}
+
+# What dmeventd does after a failure: the same table again, and what waits is not failed.
+renew()		# disk|core
+{
+	bounded dm_load m "$(table "$1")"
+	bounded dm_suspend m --noflush
+	bounded dm_resume m
+}
+
+# Below those that use it, without waiting for what is under way.
+swap()		# NAME TABLE
+{
+	dm_load "$1" "$2"
+	dm_suspend "$1" --noflush
+	dm_resume "$1"
+}
+
+leg_is()	# broken|well: the second leg, for writes and for this node
+{
+	case $1 in
+	broken)	swap slow "$(fail_writes $LEG1 $LEN)" ;;
+	well)	swap slow "$(slow_table 0)" ;;
+	esac
+}
+
+log_is()	# broken|well: its disk, for writes and for this node
+{
+	case $1 in
+	broken)	swap log "$(fail_writes $LOG 2048)" ;;
+	well)	swap log "$(linear $LOG 2048)" ;;
+	esac
+}
+
+restart_cmirrord()
+{
+	kill_cmirrord
+	start_cmirrord
+}
+
+sync_ratio_is()	# RATIO
+{
+	[ "$(sync_ratio m)" = "$1" ]
+}
+
+said()		# TEXT: the kernel, since this node was booted
+{
+	kmsg_mark=$(cat $RUN/kmsg_mark)
+	[[ $(kmsg_since) == *"$1"* ]]
 }
 
 # Nothing is known of these disks: legs that differ, and no log.
@@ -135,6 +195,12 @@ write_into_recovery()	# OTHER-NODE
 is_dirty()	# REGIONS
 {
 	[ "$(dirty_in_cmirrord)" = "$1" ]
+}
+
+wait_dirty()	# REGIONS
+{
+	wait_until is_dirty "$1" ||
+		fail "dirty regions: expected '$1', got '$(dirty_in_cmirrord)'"
 }
 
 dirty_on_disk()
