@@ -37,9 +37,9 @@ uninstall-tool:		## take it away again
 deb: deps		## Debian packages in build/: dm-log.ko by DKMS, and dm-log-show
 	@scripts/deb
 
-patch: deps		## build/dm-log.patch and build/series/, mails, for linux-source-6.12
-	@scripts/make-patch
-	@scripts/make-series
+patch: deps		## build/dm-log.patch and build/series/, for the newest source or RELEASE=6.12
+	@scripts/make-patch $(RELEASE)
+	@scripts/make-series $(RELEASE)
 
 ## See it work
 demo: deps		## Debian's kernel in QEMU: a mirror, a power cut, what is copied after it
@@ -56,13 +56,13 @@ crc-check: deps		## exported symbols and their CRCs against the distribution's
 	@scripts/crc-check
 
 intree-check: deps	## the patched kernel, DM_MIRROR=y and =m, with and without userspace
-	@scripts/intree-check
+	@scripts/intree-check $(RELEASE)
 
 series-check: deps	## the patch series: git am takes it, every step builds
-	@scripts/series-check
+	@scripts/series-check $(RELEASE)
 
 kunit: deps		## KUnit suites, with the kernel's kunit.py on User-Mode Linux
-	@scripts/kunit
+	@scripts/kunit $(RELEASE)
 
 selftest: deps		## selftests in a booted kernel (User-Mode Linux)
 	@scripts/selftest

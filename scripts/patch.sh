@@ -1,7 +1,7 @@
 #!/bin/bash
 # What scripts/make-patch and scripts/make-series share: which files are ours, what
 # changes in the kernel's own, what the kernel loses. To be sourced, under "set -eu"
-# and inherit_errexit.
+# and inherit_errexit, with $release.
 #
 # Files that go, or are replaced as a whole, are deleted without quoting them:
 # git accepts "Binary files differ" for a deletion if the index line has the full
@@ -9,7 +9,9 @@
 # in git's own patches for a change of file type.
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-stock=$("$top/scripts/kernel" source)
+# shellcheck disable=SC2154 # whoever sources it
+stock=$("$top/scripts/kernel" source "$release")
+package=$("$top/scripts/kernel" source-package "$release")
 
 say() { echo "${0##*/}: $*" >&2; }
 die() { say "$*"; exit 1; }
