@@ -9,7 +9,7 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall install-tool uninstall-tool deb patch deps check \
-	deb-check check-package crc-check intree-check series-check kunit kunit-kasan kunit-kcsan selftest \
+	deb-check check-package crc-check intree-check series-check kunit kunit-kasan kunit-kcsan kunit-arch selftest \
 	selftest-debug selftest-distro selftest-kasan selftest-kcsan cluster power-cuts torture lvm-check raid-log \
 	tool-check demo bench lint coccicheck docs clean help
 
@@ -114,6 +114,9 @@ kunit-kasan: deps	## KUnit suites on x86_64 with KASAN, UBSAN and lockdep
 
 kunit-kcsan: deps	## KUnit suites on x86_64 with KCSAN
 	@scripts/kunit --kcsan
+
+kunit-arch: deps	## KUnit suites on ARCH=s390, m68k, i386, arm64 or powerpc, in QEMU
+	@scripts/kunit $(RELEASE) --machine=$(ARCH)
 
 ## Not part of check: half an hour
 check-package: deps	## dm-log-dkms in Debian in QEMU: install, boot, upgrade, remove
