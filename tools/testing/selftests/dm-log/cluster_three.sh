@@ -227,8 +227,9 @@ leg_fails_on_one()
 	on 2 result w
 	all sync_ratio_is $((NR - 1))/$NR
 	each 1 3 -- renew "$type"
+	# An idle mirror asks for a region to recover when it is resumed, and not again.
+	all write_region m 17 "on both"
 	all wait_sync m
-	on 3 write_region m 17 "on both"
 	all wait_dirty ""
 	legs_are_equal
 	expect "region 16" "on one leg" "$(on 1 text_at /dev/ubdb 16)"
