@@ -24,7 +24,8 @@ trap 'rm -rf "$work"' EXIT
 old=''
 grep -q sync_unsup_bits "$stock/include/linux/dm-io.h" || old=y
 
-# What is ours in the kernel's tree. Left out: what only an out-of-tree build needs.
+# What is ours in the kernel's tree. Left out: what only an out-of-tree build needs, and
+# a test that is no test of a kernel.
 files=$work/files
 {
 	# A git tree knows what the tests compiled in place; a tarball has none.
@@ -32,6 +33,7 @@ files=$work/files
 		(cd "$top" && find . -type f -printf '%P\n')
 } | grep -E '^(drivers|include|Documentation|tools)/' |
 	grep -vxE "drivers/md/dm-log/(Kbuild$([ -n "$old" ] || echo "|compat\.h"))" |
+	grep -v '^tools/testing/selftests/dm-log/replicas/' |
 	while read -r file; do [ ! -e "$top/$file" ] || echo "$file"; done |
 	LC_ALL=C sort >"$files"
 
