@@ -10,7 +10,7 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall install-tool uninstall-tool deb patch deps check \
 	deb-check check-package crc-check intree-check series-check kunit kunit-kasan kunit-kcsan kunit-arch selftest \
-	selftest-debug selftest-distro selftest-kasan selftest-kcsan cluster power-cuts torture lvm-check raid-log \
+	selftest-debug selftest-distro selftest-kasan selftest-kcsan cluster replicas power-cuts torture lvm-check raid-log \
 	tool-check demo bench lint coccicheck docs clean help
 
 ## Build
@@ -69,6 +69,9 @@ selftest: deps		## selftests in a booted kernel (User-Mode Linux)
 
 cluster: deps		## cluster mirrors, with LVM's cmirrord on one node, two and three
 	@scripts/cluster
+
+replicas: deps		## cluster mirrors in one program, with cmirrord's own source, a million passes
+	@scripts/replicas
 
 power-cuts: deps	## Debian's kernel in QEMU, killed while it writes, ten times
 	@scripts/power-cuts
