@@ -32,14 +32,6 @@
 
 struct replicas replicas;
 
-/*
- * For each replica: regions clean for it, although it has marks of them. It had them when its
- * node suspended its mirror, has not heard that they were cleared, and takes them for the same
- * when they are given again, or by others, and the region is to be written to: cmirrord keeps a
- * log's marks until DTR, but what joins gets the clean bits of the server.
- */
-static u32 stale[CLUSTER_NODES];
-
 /* It has more logs than the model has places. */
 static bool crowded[CLUSTER_NODES];
 
@@ -87,7 +79,6 @@ static void learn_log(struct cluster *cl, struct cluster_replica *r,
 		if (region != CLUSTER_NONE && node_of_id(log->mark[i].node) < CLUSTER_NODES)
 			r->marks[node_of_id(log->mark[i].node)] |= BIT(region);
 	}
-	stale[r - cl->replica] = r->clean & (r->marks[0] | r->marks[1] | r->marks[2]);
 	r->touched = log->touched;
 	r->in_sync = log->in_sync;
 	if (log->halted && !r->halted)
@@ -303,8 +294,7 @@ static void tell_difference(const struct cluster *cl, const struct cluster *mode
  * - Who resumes first writes the log. If that fails, RESUME does, but has been done; and the
  *   next one finds all out of sync.
  * - RESUME of a log that is resumed forgets that all was in sync once.
- * - A log that is suspended keeps its marks, and the regions that writes wait for, and has them
- *   when it is resumed (see stale). All members send their bits to one that joins, who takes
+ * - A log that is suspended keeps the regions that writes wait for. All members send their bits to one that joins, who takes
  *   those that come first: not the server's.
  * - Each replica finds for itself what is to be recovered next; the server's answer counts.
  * - It keeps as many logs as there are, also those whose DTR it has not heard; the model's
@@ -350,18 +340,6 @@ static void count_difference(u32 type, const char *what, bool known)
 /*
  * fake-cluster.h
  */
-
-/* And whatever the server takes for marked already */
-bool cluster_is_doubtful(const struct cluster *cl, int region)
-{
-	int server = cluster_server(cl);
-
-	if (server >= 0 && stale[server] & BIT(region)) {
-		replicas.stale_looks++;
-		return true;
-	}
-	return fake_cluster_is_doubtful(cl, region);
-}
 
 /* What a daemon answers to GET_RESYNC_WORK, so that it can be told from what it may. */
 static int next_work(const struct cluster *cl, unsigned int node)

@@ -28,7 +28,6 @@ struct replicas_difference {
  * @starts: of daemons
  * @disk_writes: by the daemons
  * @disk_failures: of these
- * @stale_looks: at a region that its server takes for marked, and for clean
  * @unknown: differences that is_known() knows nothing of
  * @difference: between the model and a cmirrord
  */
@@ -38,7 +37,6 @@ struct replicas {
 	u64 starts;
 	u64 disk_writes;
 	u64 disk_failures;
-	u64 stale_looks;
 	u64 unknown;
 	struct replicas_difference difference[32];
 };
@@ -52,6 +50,5 @@ void replicas_bail_out(const char *why);
 void fake_cluster_init(struct cluster *cl, unsigned int nr_nodes);
 int fake_cluster_request(struct cluster *cl, unsigned int node,
 			 const struct dm_ulog_request *request, const u64 *payload, u64 *reply);
-bool fake_cluster_is_doubtful(const struct cluster *cl, int region);
 
 #endif /* DM_LOG_REPLICAS_H */

@@ -245,8 +245,8 @@ static void tell_replicas(void)
 	const struct replicas *r = &replicas;
 	unsigned int i;
 
-	printf("# cmirrord: %llu requests, %llu not asked, %llu starts, %llu looks at stale marks,",
-	       r->requests, r->not_asked, r->starts, r->stale_looks);
+	printf("# cmirrord: %llu requests, %llu not asked, %llu starts,",
+	       r->requests, r->not_asked, r->starts);
 	printf(" %llu disk writes, %llu of them failed\n", r->disk_writes, r->disk_failures);
 	for (i = 0; i < ARRAY_SIZE(r->difference) && r->difference[i].what; i++)
 		printf("# cmirrord and its model differ%s: %s, %s: %llu\n",

@@ -550,6 +550,7 @@ void shim_sleep(u64 until);
 #define time_before64(a, b)		time_after64(b, a)
 #define time_after_eq64(a, b)		((s64)((a) - (b)) >= 0)
 #define msleep(ms)			shim_sleep(shim_now + (ms))
+#define schedule_timeout_killable(ms)	(shim_sleep(shim_now + (ms)), 0L)
 #define usleep_range(low, high)		shim_sleep(shim_now + 1)
 
 typedef struct {
