@@ -283,21 +283,27 @@ static int disk_postsuspend(struct dm_dirty_log *log)
  * better: what failed since must not become clean, nor what was copied dirty. Bits of
  * other regions are merged with a map that is all out of sync.
  */
-static enum dm_log_load how_to_load(const struct disk_log *dl)
+static enum dm_log_load how_to_load(struct disk_log *dl)
 {
+	struct dm_log_common *common = &dl->cache.common;
+	dev_t device = dl->dev->number;
+
 	if (dl->cache.resumed)
 		return DM_LOG_MERGE;
 
-	switch (dl->cache.common.args.sync) {
+	switch (common->args.sync) {
 	case DM_LOG_SYNC_FORCE:
+		dm_logs_distrust(common, device);
 		return DM_LOG_ALL_NOSYNC;
 	case DM_LOG_SYNC_SKIP:
 		return DM_LOG_ALL_CLEAN;
 	case DM_LOG_SYNC_DEFAULT:
 		break;
 	}
-	return dm_logs_are_anothers(&dl->cache.common, dl->dev->number) ? DM_LOG_MERGE :
-									  DM_LOG_LOAD;
+	if (!dm_logs_are_anothers(common, device))
+		return DM_LOG_LOAD;
+	dm_logs_distrust(common, device);
+	return DM_LOG_MERGE;
 }
 
 static int disk_resume(struct dm_dirty_log *log)

@@ -140,6 +140,22 @@ void dm_logs_leave_device(struct dm_log_common *common, bool written)
 }
 
 /**
+ * dm_logs_distrust() - the bits on a device are not what a log is about to know
+ * @common: the log
+ * @device: its device
+ *
+ * That holds for the next table, too, unless this log has written them by then.
+ *
+ * Context: any that may take a spinlock.
+ */
+void dm_logs_distrust(struct dm_log_common *common, dev_t device)
+{
+	spin_lock(&logs_lock);
+	common->waits = device;
+	spin_unlock(&logs_lock);
+}
+
+/**
  * dm_logs_are_anothers() - are the bits on a device about other regions than a log's?
  * @common: the log, in its first resume
  * @device: its device
@@ -148,13 +164,14 @@ void dm_logs_leave_device(struct dm_log_common *common, bool written)
  * UUID. The logs before a reload do: they are in the list until the new ones were resumed.
  *
  * Context: any that may take a spinlock.
- * Return: true if the log before was refused the device, or another has had it since; or
- *	if another target of the same mapped device has had it.
+ * Return: true if the log before was refused the device, or another has had it since; if
+ *	another target of the same mapped device has had it; or if one was refused it, and
+ *	this one, which was not there before, may be that one.
  */
 bool dm_logs_are_anothers(const struct dm_log_common *common, dev_t device)
 {
+	bool anothers = false, refused = false, before = false;
 	const struct dm_log_common *other;
-	bool anothers = false;
 
 	if (!device)
 		return false;
@@ -162,11 +179,16 @@ bool dm_logs_are_anothers(const struct dm_log_common *common, dev_t device)
 	list_for_each_entry(other, &logs, list) {
 		if (other == common || other->stats.dev != common->stats.dev)
 			continue;
-		if ((is_same_target(other, common) ? other->waits : other->device) == device)
-			anothers = true;
+		if (is_same_target(other, common)) {
+			before |= other->device || other->waits;
+			anothers |= other->waits == device;
+		} else {
+			anothers |= other->device == device;
+			refused |= other->waits == device;
+		}
 	}
 	spin_unlock(&logs_lock);
-	return anothers;
+	return anothers || (refused && !before);
 }
 
 /**

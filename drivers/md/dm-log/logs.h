@@ -26,6 +26,7 @@ void dm_logs_remove(struct dm_log_common *common);
 
 dev_t dm_logs_take_device(struct dm_log_common *common, dev_t device, bool handed);
 void dm_logs_leave_device(struct dm_log_common *common, bool written);
+void dm_logs_distrust(struct dm_log_common *common, dev_t device);
 bool dm_logs_are_anothers(const struct dm_log_common *common, dev_t device);
 void dm_logs_tell_dropped(const struct dm_log_common *common, u64 nr);
 

@@ -644,6 +644,48 @@ static void logs_device_next_first(struct kunit *test)
 	expect_not_believed(test, next_table(test, 2, 0, first));
 }
 
+/* The next table could not write them: they are not its own yet, nor the next one's. */
+static void logs_device_next_again(struct kunit *test)
+{
+	struct logs_mirror *first = log_on(test, 0, 0, 7), *second = log_on(test, 1, 0, 7);
+	struct logs_mirror *next, *again, *moved;
+
+	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
+	expect_refused(test, second);
+	suspend_log(test, first);
+	second->log->type->presuspend(second->log);
+	second->log->type->postsuspend(second->log);
+	next = next_table(test, 2, 0, second);
+	next->fake->fail_writes = 1000;
+	KUNIT_EXPECT_NE(test, resume_log(next), 0);
+	destroy_log(first);
+	destroy_log(second);
+	next->log->type->presuspend(next->log);
+	next->log->type->postsuspend(next->log);
+	again = next_table(test, 0, 0, next);
+	expect_not_believed(test, again);
+	suspend_log(test, again);
+	destroy_log(again);
+	/* Nor if it is at another place of the device now. */
+	moved = log_on(test, 1, 0, 7);
+	moved->ti.begin = next->ti.begin + 1;
+	expect_not_believed(test, moved);
+}
+
+/* "sync", and the log could not be written: what it says is not so for the next table. */
+static void logs_device_sync_unwritten(struct kunit *test)
+{
+	struct logs_mirror *lm = log_on(test, 0, 0, 7), *next;
+
+	to_dm_log_cache(lm->log)->common.args.sync = DM_LOG_SYNC_FORCE;
+	lm->fake->fail_writes = 1000;
+	KUNIT_EXPECT_NE(test, resume_log(lm), 0);
+	lm->log->type->presuspend(lm->log);
+	lm->log->type->postsuspend(lm->log);
+	next = next_table(test, 1, 0, lm);
+	expect_not_believed(test, next);
+}
+
 /* A log that had failed before is told, too, that its device is another's now. */
 static void logs_device_news(struct kunit *test)
 {
@@ -991,6 +1033,8 @@ static struct kunit_case dm_logs_cases[] = {
 	KUNIT_CASE(logs_device_next_target),
 	KUNIT_CASE(logs_device_next_mirror),
 	KUNIT_CASE(logs_device_next_first),
+	KUNIT_CASE(logs_device_next_again),
+	KUNIT_CASE(logs_device_sync_unwritten),
 	KUNIT_CASE(logs_device_news),
 	KUNIT_CASE(logs_device_reboot),
 	KUNIT_CASE(logs_device_read_only),
