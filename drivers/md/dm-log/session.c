@@ -231,6 +231,12 @@ static int tell(struct us_log *us, u32 type, const struct us_until *until)
 	for (;;) {
 		portid = 0;
 		r = ask(us, type, NULL, 0, until, &portid);
+		/* Nor does a daemon that asks for another attempt. */
+		if (r == -EBUSY && time_before(jiffies, until->end) &&
+		    !fatal_signal_pending(current)) {
+			msleep(50);
+			continue;
+		}
 		if ((r != -ESRCH && r != -ENOBUFS && r != -ENOMEM) ||
 		    !READ_ONCE(us->client.portid) ||
 		    time_after_eq(jiffies, start + msecs_to_jiffies(US_OVERRUN_MS)))
@@ -249,21 +255,11 @@ static int tell(struct us_log *us, u32 type, const struct us_until *until)
  * it is resumed with that, a region that another node has marked by then counts as marked,
  * whatever its bit says, and the mark that this node gives next leaves the bit clean, and
  * the disk's. So a cluster's log is made anew for a resume, as it is when a table is loaded.
- * cmirrord waits by itself where it is not, lest it leave and join too soon.
- * @until: moved on by what was waited
  */
-static int make_anew(struct us_log *us, struct us_until *until)
+static int make_anew(struct us_log *us, const struct us_until *until)
 {
-	struct us_session *s = &us->session;
-	u64 now = get_jiffies_64(), rejoin = s->left_at + msecs_to_jiffies(REJOIN_MS);
-	int r;
+	int r = tell(us, DM_ULOG_DTR, until);
 
-	if (time_before64(now, rejoin)) {
-		if (schedule_timeout_killable(rejoin - now))
-			return -EINTR;
-		until->end += rejoin - now;
-	}
-	r = tell(us, DM_ULOG_DTR, until);
 	if (r)
 		return r;
 	r = send_ctr(us, until);
@@ -276,15 +272,14 @@ static int make_anew(struct us_log *us, struct us_until *until)
  * What it lacks of what is wanted.
  * @known: it has just said that it knows the log: an error about a suspend is none
  */
-static int tell_wanted(struct us_log *us, const struct us_until *given, bool known)
+static int tell_wanted(struct us_log *us, const struct us_until *until, bool known)
 {
-	struct us_until until = *given;
 	struct us_session *s = &us->session;
 	enum us_state wanted = READ_ONCE(s->wanted);
 	int r;
 
 	if (wanted == US_ASLEEP ? s->told != US_ASLEEP : s->unsure) {
-		r = tell(us, DM_ULOG_POSTSUSPEND, &until);
+		r = tell(us, DM_ULOG_POSTSUSPEND, until);
 		s->unsure = r != 0;
 		if (r && (us_is_unanswered(r) || r == -ESTALE || !known))
 			return r;
@@ -293,10 +288,10 @@ static int tell_wanted(struct us_log *us, const struct us_until *given, bool kno
 		s->left_at = get_jiffies_64();
 	}
 	if (wanted != US_ASLEEP && s->told == US_ASLEEP) {
-		r = s->old ? make_anew(us, &until) : 0;
+		r = s->old ? make_anew(us, until) : 0;
 		if (r)
 			return r;
-		r = tell(us, DM_ULOG_RESUME, &until);
+		r = tell(us, DM_ULOG_RESUME, until);
 		if (r)
 			return r;
 		s->told = US_AWAKE;
@@ -305,7 +300,7 @@ static int tell_wanted(struct us_log *us, const struct us_until *given, bool kno
 		atomic_inc(&s->epoch);
 	}
 	if (wanted == US_HALTED && s->told == US_AWAKE) {
-		r = tell(us, DM_ULOG_PRESUSPEND, &until);
+		r = tell(us, DM_ULOG_PRESUSPEND, until);
 		if (r && (us_is_unanswered(r) || r == -ESTALE || !known))
 			return r;
 		s->told = US_HALTED;
@@ -416,6 +411,28 @@ int us_reconnect(struct us_log *us, const struct us_until *until)
 	if (us_is_lost(us))
 		r = reconnect_locked(us, until);
 	return unlock_session(us, r);
+}
+
+/**
+ * us_wait_to_rejoin() - let a while pass between leaving a cluster and joining it
+ * @us: the log, which is going to be resumed
+ *
+ * A checkpoint that another node has made for our life before the suspend could be taken for
+ * one of this life. cmirrord waits by itself if the log is not made anew, and makes all its
+ * logs wait.
+ *
+ * Context: a process, without a lock.
+ */
+void us_wait_to_rejoin(struct us_log *us)
+{
+	u64 end = READ_ONCE(us->session.left_at) + msecs_to_jiffies(REJOIN_MS);
+	u64 now;
+
+	if (!READ_ONCE(us->session.old))
+		return;
+	for (now = get_jiffies_64(); time_before64(now, end); now = get_jiffies_64())
+		if (schedule_timeout_killable(end - now) && fatal_signal_pending(current))
+			break;
 }
 
 /**

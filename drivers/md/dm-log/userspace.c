@@ -388,6 +388,7 @@ static int us_resume(struct dm_dirty_log *log)
 	int r;
 
 	dm_ulog_no_hurry(&us->client);
+	us_wait_to_rejoin(us);
 	mutex_lock(&us->cache.commit_lock);
 	dm_regions_restart(&us->cache.common.regions);
 	r = us_want(us, US_AWAKE);

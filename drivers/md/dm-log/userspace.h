@@ -372,6 +372,7 @@ void us_lost(struct dm_ulog_client *client);
 void us_doubt(struct us_log *us);
 void us_meet(struct us_log *us, u32 portid);
 int us_reconnect(struct us_log *us, const struct us_until *until);
+void us_wait_to_rejoin(struct us_log *us);
 int us_want(struct us_log *us, enum us_state wanted);
 int us_request_ctr(struct us_log *us, char *device, size_t capacity,
 		   size_t *device_size);

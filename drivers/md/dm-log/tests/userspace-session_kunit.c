@@ -514,6 +514,12 @@ static void us_not_passed_on(struct kunit *test)
 	expect_trace(fm, "MFMF");
 	KUNIT_EXPECT_TRUE(test, held(fm, 6));
 	KUNIT_EXPECT_FALSE(test, us_is_refused(to_us_log(fm->log)));
+	/* A daemon that has not heard of a suspend would stay halted. */
+	clear_some(fm, 5, 2);
+	fm->daemon.fail[DM_ULOG_POSTSUSPEND] = 2;
+	forget_trace(&fm->daemon);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	expect_trace(fm, "P|XFOOO");
 }
 
 /* B26: the same while the daemon is asked whether it knows the log: that it may. */
