@@ -328,10 +328,11 @@ void dm_log_fake_mirror_exit(struct dm_log_fake_mirror *fm)
 bool dm_log_fake_create(struct dm_log_fake_mirror *fm, const char *words)
 {
 	char *copy = kunit_kzalloc(fm->test, strlen(words) + 1, GFP_KERNEL);
-	char *argv[MAX_WORDS], *word;
+	char **argv = kunit_kcalloc(fm->test, MAX_WORDS, sizeof(*argv), GFP_KERNEL), *word;
 	unsigned int argc = 0;
 
 	KUNIT_ASSERT_NOT_NULL(fm->test, copy);
+	KUNIT_ASSERT_NOT_NULL(fm->test, argv);
 	strscpy(copy, words, strlen(words) + 1);
 	while ((word = strsep(&copy, " ")) && *word)
 		argv[argc++] = word;
