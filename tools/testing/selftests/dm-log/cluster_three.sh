@@ -9,6 +9,7 @@
 #
 #   CUTS=n   how often all lose their power at once (4)
 
+# shellcheck source-path=SCRIPTDIR source=dm_log_nodes_lib.sh
 . "$(dirname "$0")/dm_log_nodes_lib.sh"
 
 set_up "$@"

@@ -10,6 +10,7 @@
 #   GUEST_ENV    NAME=VALUE words for what runs in there
 #   OUT          a directory for logs, disks and orders
 
+# shellcheck source-path=SCRIPTDIR source=dm_log_lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/dm_log_lib.sh"
 
 set_up()	# TAP,MAC...

@@ -294,8 +294,8 @@ static void tell_difference(const struct cluster *cl, const struct cluster *mode
  * - Who resumes first writes the log. If that fails, RESUME does, but has been done; and the
  *   next one finds all out of sync.
  * - RESUME of a log that is resumed forgets that all was in sync once.
- * - A log that is suspended keeps the regions that writes wait for. All members send their bits to one that joins, who takes
- *   those that come first: not the server's.
+ * - A log that is suspended keeps the regions that writes wait for. All members send their
+ *   bits to one that joins, who takes those that come first: not the server's.
  * - Each replica finds for itself what is to be recovered next; the server's answer counts.
  * - It keeps as many logs as there are, also those whose DTR it has not heard; the model's
  *   places are fewer.
