@@ -182,7 +182,7 @@ static int send_ctr(struct us_log *us, const struct us_until *until)
 	int r = us_ask_once(us, &call, until);
 
 	if (!r)
-		us->session.old = false;
+		WRITE_ONCE(us->session.old, false);
 	return r;
 }
 
@@ -284,8 +284,8 @@ static int tell_wanted(struct us_log *us, const struct us_until *until, bool kno
 		if (r && (us_is_unanswered(r) || r == -ESTALE || !known))
 			return r;
 		s->told = US_ASLEEP;
-		s->old = us->marks.cluster;
-		s->left_at = get_jiffies_64();
+		WRITE_ONCE(s->left_at, get_jiffies_64());
+		WRITE_ONCE(s->old, us->marks.cluster);
 	}
 	if (wanted != US_ASLEEP && s->told == US_ASLEEP) {
 		r = s->old ? make_anew(us, until) : 0;

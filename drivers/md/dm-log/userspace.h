@@ -85,7 +85,8 @@ enum us_state {
  * @unsure: POSTSUSPEND was not answered
  * @ctr_sent: it has been sent CTR, and may know the log
  * @heard: RESUME has been answered once: sync and nosync have been heard
- * @old: a cluster's daemon was told POSTSUSPEND, and not CTR since then
+ * @old: a cluster's daemon was told POSTSUSPEND, and not CTR since then; like @left_at
+ *	read by a resume without the mutex
  * @left_at: when that was, in jiffies of 64 bits
  *
  * @waiting: it was reported that no daemon answers
