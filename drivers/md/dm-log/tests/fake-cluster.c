@@ -463,8 +463,16 @@ static int ask_replica(struct cluster *cl, unsigned int node, unsigned int from,
 	return -EINVAL;
 }
 
-static void note_given(struct cluster *cl, unsigned int from, u32 type, const u64 *payload,
-		       unsigned int nr)
+/**
+ * cluster_note_given() - a node has given marks, or taken them back
+ * @cl: the daemons
+ * @from: the node
+ * @type: DM_ULOG_MARK_REGION, DM_ULOG_CLEAR_REGION or DM_ULOG_FLUSH
+ * @payload: regions
+ * @nr: how many
+ */
+void cluster_note_given(struct cluster *cl, unsigned int from, u32 type, const u64 *payload,
+			unsigned int nr)
 {
 	unsigned int i;
 
@@ -490,7 +498,7 @@ static int ask_all(struct cluster *cl, unsigned int from, u32 type, const u64 *p
 		return -ENOENT;
 	if (type == DM_ULOG_MARK_REGION || type == DM_ULOG_CLEAR_REGION ||
 	    (type == DM_ULOG_FLUSH && cl->integrated))
-		note_given(cl, from, type, payload, nr);
+		cluster_note_given(cl, from, type, payload, nr);
 	for (node = CLUSTER_NODES - 1; node >= 0; node--) {
 		if (!cluster_member(cl, node))
 			continue;

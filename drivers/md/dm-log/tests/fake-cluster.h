@@ -130,6 +130,8 @@ bool cluster_is_doubtful(const struct cluster *cl, int region);
 bool cluster_asks_all(u32 type);
 int cluster_request(struct cluster *cl, unsigned int node,
 		    const struct dm_ulog_request *request, const u64 *payload, u64 *reply);
+void cluster_note_given(struct cluster *cl, unsigned int from, u32 type, const u64 *payload,
+			unsigned int nr);
 void cluster_restart(struct cluster *cl, unsigned int node);
 void cluster_cleaned(struct cluster *cl, unsigned int node);
 void cluster_crash(struct cluster *cl, unsigned int node);

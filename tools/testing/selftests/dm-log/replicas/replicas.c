@@ -361,23 +361,6 @@ static int next_work(const struct cluster *cl, unsigned int node)
 	return CLUSTER_NONE;
 }
 
-static void note_given(struct cluster *cl, unsigned int from, u32 type, const u64 *payload,
-		       unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		int region = cluster_region(cl, payload[i]);
-
-		if (region == CLUSTER_NONE)
-			continue;
-		if (type == DM_ULOG_CLEAR_REGION)
-			cl->given[from] &= ~BIT(region);
-		else
-			cl->given[from] |= BIT(region);
-	}
-}
-
 struct question {
 	struct dm_ulog_request request;
 	u64 payload[64];
@@ -497,7 +480,7 @@ int cluster_request(struct cluster *cl, unsigned int node,
 
 	if (cluster_member(cl, node) &&
 	    (type == DM_ULOG_MARK_REGION || type == DM_ULOG_CLEAR_REGION))
-		note_given(cl, node, type, payload, nr);
+		cluster_note_given(cl, node, type, payload, nr);
 	if (type == DM_ULOG_RESUME)
 		cl->refused &= ~BIT(node);
 	result = ask(cl, node, request, payload, reply);
