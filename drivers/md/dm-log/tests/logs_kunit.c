@@ -199,6 +199,13 @@ static void suspend_log(struct kunit *test, struct logs_mirror *lm)
 		KUNIT_EXPECT_EQ(test, lm->log->type->postsuspend(lm->log), 0);
 }
 
+/* One whose device cannot be written to. */
+static void suspend_in_vain(struct kunit *test, struct logs_mirror *lm)
+{
+	KUNIT_EXPECT_EQ(test, lm->log->type->presuspend(lm->log), 0);
+	KUNIT_EXPECT_NE(test, lm->log->type->postsuspend(lm->log), 0);
+}
+
 static void begin_write(struct kunit *test, struct logs_mirror *lm, u64 region)
 {
 	lm->log->type->mark_region(lm->log, region);
@@ -386,12 +393,10 @@ static void logs_device_in_use(struct kunit *test)
 	lt->nr_events = 0;
 
 	/* A suspend changes nothing, nor another table. */
-	KUNIT_EXPECT_EQ(test, second->log->type->presuspend(second->log), 0);
-	KUNIT_EXPECT_NE(test, second->log->type->postsuspend(second->log), 0);
+	suspend_in_vain(test, second);
 	expect_refused(test, second);
 	KUNIT_EXPECT_EQ(test, lt->nr_events, 0);
-	second->log->type->presuspend(second->log);
-	second->log->type->postsuspend(second->log);
+	suspend_in_vain(test, second);
 	destroy_log(second);
 	log_on(test, 1, 1, 7);
 	expect_refused(test, second);
@@ -425,8 +430,7 @@ static void logs_device_comes_back(struct kunit *test)
 	/* However long that takes, and if the second is resumed meanwhile. */
 	suspend_log(test, first);
 	expect_not_taken(test, second);
-	second->log->type->presuspend(second->log);
-	second->log->type->postsuspend(second->log);
+	suspend_in_vain(test, second);
 	expect_refused(test, second);
 	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
 	expect_in_use(test, first);
@@ -443,8 +447,7 @@ static void logs_device_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, resume_log(second), 0);
 	expect_refused(test, first);
 	expect_refused(test, third);
-	first->log->type->presuspend(first->log);
-	first->log->type->postsuspend(first->log);
+	suspend_in_vain(test, first);
 	suspend_log(test, second);
 	destroy_log(second);
 	dm_log_run_cleaner(third->log);
@@ -524,8 +527,7 @@ static void logs_device_unreadable(struct kunit *test)
 	expect_not_taken(test, second);
 
 	/* The second's turn, and the device cannot be read again. */
-	first->log->type->presuspend(first->log);
-	first->log->type->postsuspend(first->log);
+	suspend_log(test, first);
 	destroy_log(first);
 	second->fake->fail_reads = 1000;
 	dm_log_run_cleaner(second->log);
@@ -625,8 +627,7 @@ static void logs_device_next_mirror(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
 	expect_refused(test, second);
 	suspend_log(test, first);
-	second->log->type->presuspend(second->log);
-	KUNIT_EXPECT_NE(test, second->log->type->postsuspend(second->log), 0);
+	suspend_in_vain(test, second);
 	expect_not_believed(test, next_table(test, 2, 1, second));
 }
 
@@ -653,15 +654,13 @@ static void logs_device_next_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, resume_log(first), 0);
 	expect_refused(test, second);
 	suspend_log(test, first);
-	second->log->type->presuspend(second->log);
-	second->log->type->postsuspend(second->log);
+	suspend_in_vain(test, second);
 	next = next_table(test, 2, 0, second);
 	next->fake->fail_writes = 1000;
 	KUNIT_EXPECT_NE(test, resume_log(next), 0);
 	destroy_log(first);
 	destroy_log(second);
-	next->log->type->presuspend(next->log);
-	next->log->type->postsuspend(next->log);
+	suspend_in_vain(test, next);
 	again = next_table(test, 0, 0, next);
 	expect_not_believed(test, again);
 	suspend_log(test, again);
@@ -680,8 +679,7 @@ static void logs_device_sync_unwritten(struct kunit *test)
 	to_dm_log_cache(lm->log)->common.args.sync = DM_LOG_SYNC_FORCE;
 	lm->fake->fail_writes = 1000;
 	KUNIT_EXPECT_NE(test, resume_log(lm), 0);
-	lm->log->type->presuspend(lm->log);
-	lm->log->type->postsuspend(lm->log);
+	suspend_in_vain(test, lm);
 	next = next_table(test, 1, 0, lm);
 	expect_not_believed(test, next);
 }
@@ -944,8 +942,7 @@ static void logs_reboot_not_live(struct kunit *test)
 	/* The suspend cannot write what it has cleaned, and leaves it to the next resume. */
 	write_region(test, lm, 1);
 	lm->fake->fail_writes = UINT_MAX;
-	lm->log->type->presuspend(lm->log);
-	KUNIT_EXPECT_NE(test, lm->log->type->postsuspend(lm->log), 0);
+	suspend_in_vain(test, lm);
 	disk_log(test, 1);
 	dm_logs_reboot_wait_ms = HANGS_MS;
 	nr_writes = lm->fake->nr_writes;
