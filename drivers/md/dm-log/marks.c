@@ -409,7 +409,8 @@ void us_renew(struct us_log *us)
  *
  * Its mark goes first, and is held: what was copied may be in the caches of the legs, so
  * another node's CLEAR must not make it clean. It is said once only: in between another
- * node may have said that the region is out of sync.
+ * node may have said that the region is out of sync. The mark is given again if only that
+ * was not heard.
  *
  * Context: the worker.
  * Return: 0, and the map knows; or a negative errno.
@@ -418,6 +419,7 @@ int us_tell_recovered(struct us_log *us, u64 region, int epoch)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
 	struct us_wave *wave = us->marks.wave;
+	const struct dm_ulog_call *news;
 	int r = -ESTALE;
 
 	mutex_lock(&us->cache.commit_lock);
@@ -427,10 +429,16 @@ int us_tell_recovered(struct us_log *us, u64 region, int epoch)
 		wave->batch[0] = region;
 		add_groups(wave, us->integrated ? DM_ULOG_FLUSH : DM_ULOG_MARK_REGION, 1);
 		add_news(wave, region, true);
+		news = &wave->calls[wave->nr - 1];
 		if (!us->integrated)
 			add_call(wave, DM_ULOG_FLUSH, NULL, 0);
 		r = us_ask_unrepeated(us, wave->calls, wave->nr, epoch);
 		r = check_wave(us, r);
+		if (r && news->portid && !news->error) {
+			begin_wave(us);
+			add_marks(us, wave, 1);
+			r = send_wave(us, US_WAIT_LIMITED);
+		}
 	}
 	if (!r) {
 		dm_regions_set_sync(rg, region, true);

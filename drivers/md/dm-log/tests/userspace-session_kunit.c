@@ -522,6 +522,26 @@ static void us_not_passed_on(struct kunit *test)
 	expect_trace(fm, "P|XFOOO");
 }
 
+/*
+ * The same of the mark alone, while the others hear that its region was recovered: it is
+ * given again, or the next node's CLEAR would make clean what is in the caches of the legs.
+ */
+static void us_mark_not_passed_on(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	dm_log_resend_ms = 10 * MSEC_PER_SEC;
+	__clear_bit(7, fm->daemon.in_sync);
+	fm->daemon.error = -EBADE;
+	fm->daemon.fail[DM_ULOG_MARK_REGION] = 1;
+	recover(fm, 7);
+	expect_trace(fm, "MYFMF");
+	KUNIT_EXPECT_TRUE(test, test_bit(7, fm->daemon.in_sync));
+	KUNIT_EXPECT_TRUE(test, held(fm, 7));
+	run_cleaner(fm, 2);
+	expect_trace(fm, "|XF");
+}
+
 /* B26: the same while the daemon is asked whether it knows the log: that it may. */
 static void us_again_in_probe(struct kunit *test)
 {
@@ -702,6 +722,7 @@ static struct kunit_case dm_log_userspace_session_cases[] = {
 	KUNIT_CASE(us_send_errors),
 	KUNIT_CASE(us_again),
 	KUNIT_CASE(us_not_passed_on),
+	KUNIT_CASE(us_mark_not_passed_on),
 	KUNIT_CASE(us_again_in_probe),
 	KUNIT_CASE(us_remote_errors),
 	KUNIT_CASE(us_lost_answers),
