@@ -187,7 +187,7 @@ struct dm_log_dev *dm_log_dev_of(struct block_device *bdev, bool writable)
 {
 	struct dm_log_bdev *lb;
 
-	lb = kzalloc(sizeof(*lb), GFP_KERNEL);
+	lb = kzalloc_obj(*lb);
 	if (!lb)
 		return ERR_PTR(-ENOMEM);
 

@@ -11,6 +11,14 @@
 
 #include <linux/blkdev.h>
 #include <linux/dm-io.h>
+#include <linux/slab.h>
+
+#ifndef kzalloc_obj
+/* The size was said, not the type. */
+#define kzalloc_obj(var)		kzalloc(sizeof(var), GFP_KERNEL)
+#define kzalloc_objs(var, count)	kcalloc(count, sizeof(var), GFP_KERNEL)
+#define kvzalloc_obj(var)		kvzalloc(sizeof(var), GFP_KERNEL)
+#endif
 
 #ifndef BLK_OPEN_WRITE
 /* Modes of block devices were those of files. */

@@ -25,7 +25,7 @@ static int core_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	struct dm_log_common *common;
 	int r;
 
-	common = kzalloc(sizeof(*common), GFP_KERNEL);
+	common = kzalloc_obj(*common);
 	if (!common)
 		return -ENOMEM;
 

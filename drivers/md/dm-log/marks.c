@@ -57,8 +57,8 @@ int us_marks_init(struct us_log *us)
 	marks->cluster = strstr(us->ctr_args, " clustered");
 	if (marks->cluster)
 		us->cache.longest_ms = RENEW_MS;
-	marks->wave = kzalloc(sizeof(*marks->wave), GFP_KERNEL);
-	marks->chunks = kcalloc(CHUNK_BATCH, sizeof(*marks->chunks), GFP_KERNEL);
+	marks->wave = kzalloc_obj(*marks->wave);
+	marks->chunks = kzalloc_objs(*marks->chunks, CHUNK_BATCH);
 	if (!marks->wave || !marks->chunks)
 		return -ENOMEM;
 	return dm_regions_init_held(&us->cache.common.regions);

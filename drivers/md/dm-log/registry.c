@@ -195,7 +195,7 @@ dm_dirty_log_create(const char *type_name, struct dm_target *ti,
 	struct dm_dirty_log_type *type;
 	struct dm_dirty_log *log;
 
-	log = kzalloc(sizeof(*log), GFP_KERNEL);
+	log = kzalloc_obj(*log);
 	if (!log)
 		return NULL;
 

@@ -56,7 +56,7 @@ int us_sync_init(struct us_log *us)
 {
 	spin_lock_init(&us->reads.lock);
 	us->sync.pass = 1;
-	us->questions = kvzalloc(sizeof(*us->questions), GFP_KERNEL);
+	us->questions = kvzalloc_obj(*us->questions);
 	return us->questions ? 0 : -ENOMEM;
 }
 

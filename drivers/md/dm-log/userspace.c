@@ -294,7 +294,7 @@ static int us_ctr(struct dm_dirty_log *log, struct dm_target *ti,
 	struct us_log *us;
 	int r;
 
-	us = kzalloc(sizeof(*us), GFP_KERNEL);
+	us = kzalloc_obj(*us);
 	if (!us)
 		return -ENOMEM;
 
