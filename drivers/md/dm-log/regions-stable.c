@@ -23,6 +23,8 @@
 #define WORDS_PER_U64		(64 / BITS_PER_LONG)
 #define CHUNK_WORDS		(DM_REGIONS_CHUNK_U64S * WORDS_PER_U64)
 #define RECENT_WORDS		(DM_REGIONS_RECENT / BITS_PER_LONG)
+/* How many are searched without a pause: as much memory as the recent ones have. */
+#define CHUNKS_AT_ONCE		DM_REGIONS_RECENT
 
 /* A chunk's words of the bitmaps of regions. */
 static unsigned long first_word(unsigned long chunk)
@@ -209,16 +211,22 @@ out:
 	return nr;
 }
 
-/* First set bit of a bitmap of chunks, from @from on. */
+/*
+ * First set bit of a bitmap of chunks, from @from on. In steps: how long the lock is held
+ * must not depend on the size of the map.
+ */
 static unsigned long next_chunk(struct dm_regions *rg, const unsigned long *bitmap,
 				unsigned long from)
 {
-	unsigned long chunk;
+	unsigned long end;
 
-	raw_spin_lock(&rg->lock);
-	chunk = find_next_bit(bitmap, rg->nr_chunks, from);
-	raw_spin_unlock(&rg->lock);
-	return chunk;
+	do {
+		end = min_t(u64, (u64)from + CHUNKS_AT_ONCE, rg->nr_chunks);
+		raw_spin_lock(&rg->lock);
+		from = find_next_bit(bitmap, end, from);
+		raw_spin_unlock(&rg->lock);
+	} while (from == end && end < rg->nr_chunks);
+	return from;
 }
 
 /**
@@ -300,10 +308,10 @@ void dm_regions_pend(struct dm_regions *rg, unsigned long chunk)
  */
 void dm_regions_pend_all(struct dm_regions *rg)
 {
-	raw_spin_lock(&rg->lock);
-	bitmap_fill(rg->pending, rg->nr_chunks);
-	WRITE_ONCE(rg->nr_uncommitted, rg->nr_chunks);
-	raw_spin_unlock(&rg->lock);
+	unsigned long chunk;
+
+	for (chunk = 0; chunk < rg->nr_chunks; chunk++)
+		dm_regions_pend(rg, chunk);
 }
 
 /**

@@ -1049,6 +1049,36 @@ static void regions_image_and_load(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, in, out, SZ_512);
 }
 
+/* Searched in steps, with the lock dropped in between: chunks at the ends of these. */
+static void regions_search_in_steps(struct kunit *test)
+{
+	static const unsigned long set[] = {
+		0, SZ_32K - 1, SZ_32K, 3 * SZ_32K + 7, 4 * SZ_32K - 1, 4 * SZ_32K + 4,
+	};
+	struct dm_regions *rg = kunit_kzalloc(test, sizeof(*rg), GFP_KERNEL);
+	unsigned long chunk;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, rg);
+	raw_spin_lock_init(&rg->lock);
+	rg->durable = true;
+	rg->nr_chunks = 4 * SZ_32K + 5;
+	rg->pending = kunit_kzalloc(test, BITS_TO_LONGS(rg->nr_chunks) * sizeof(long),
+				    GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, rg->pending);
+
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, 0), rg->nr_chunks);
+	for (i = 0; i < ARRAY_SIZE(set); i++)
+		dm_regions_pend(rg, set[i]);
+	chunk = dm_regions_next_pending(rg, 0);
+	for (i = 0; i < ARRAY_SIZE(set); i++) {
+		KUNIT_EXPECT_EQ(test, chunk, set[i]);
+		chunk = dm_regions_next_pending(rg, set[i] + 1);
+	}
+	KUNIT_EXPECT_EQ(test, chunk, rg->nr_chunks);
+	KUNIT_EXPECT_EQ(test, dm_regions_next_pending(rg, rg->nr_chunks), rg->nr_chunks);
+}
+
 /*
  * B9: the only region out of sync is the last of more than 2^31. Sparse memory
  * would do; what we have is 2 bits each.
@@ -1515,6 +1545,7 @@ static struct kunit_case dm_log_regions_cases[] = {
 	KUNIT_CASE(regions_awaits_no_more),
 	KUNIT_CASE(regions_one_recovering),
 	KUNIT_CASE(regions_image_and_load),
+	KUNIT_CASE(regions_search_in_steps),
 	KUNIT_CASE_SLOW(regions_beyond_2_31),
 	KUNIT_CASE_SLOW(regions_random),
 	KUNIT_CASE(regions_two_threads),
