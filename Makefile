@@ -9,9 +9,10 @@ KDIR ?= $(wildcard /lib/modules/$(shell uname -r)/build)
 
 .DEFAULT_GOAL := module
 .PHONY: module modules install uninstall install-tool uninstall-tool deb patch deps check \
-	deb-check check-package crc-check intree-check series-check kunit kunit-kasan kunit-kcsan kunit-arch selftest \
-	selftest-debug selftest-distro selftest-kasan selftest-kcsan cluster replicas power-cuts torture lvm-check raid-log \
-	tool-check demo bench lint coccicheck docs clean help
+	deb-check check-package crc-check intree-check series-check kunit kunit-kasan kunit-kcsan \
+	kunit-rt kunit-arch selftest selftest-debug selftest-distro selftest-kasan selftest-kcsan \
+	selftest-rt cluster replicas power-cuts torture lvm-check raid-log tool-check demo bench \
+	lint coccicheck docs clean help
 
 ## Build
 module: deps		## dm-log.ko for KDIR=... (default: the running kernel, or Debian 6.12)
@@ -112,11 +113,17 @@ selftest-kasan: deps	## selftests on x86_64, two CPUs, with KASAN, UBSAN and loc
 selftest-kcsan: deps	## selftests on x86_64, two CPUs, with KCSAN
 	@scripts/selftest --kcsan
 
+selftest-rt: deps	## selftests on x86_64, two CPUs, with PREEMPT_RT and lockdep
+	@scripts/selftest --rt
+
 kunit-kasan: deps	## KUnit suites on x86_64 with KASAN, UBSAN and lockdep
 	@scripts/kunit --kasan
 
 kunit-kcsan: deps	## KUnit suites on x86_64 with KCSAN
 	@scripts/kunit --kcsan
+
+kunit-rt: deps		## KUnit suites on x86_64 with PREEMPT_RT and lockdep
+	@scripts/kunit --rt
 
 kunit-arch: deps	## KUnit suites on ARCH=s390, m68k, i386, arm64 or powerpc, in QEMU
 	@scripts/kunit $(RELEASE) --machine=$(ARCH)
