@@ -106,7 +106,7 @@ guest() {
 handed_on() {
 	local name
 
-	for name in ONLY ROUNDS KILLS POINTS FILES SEED SHARE SECONDS_EACH; do
+	for name in ONLY ROUNDS KILLS POINTS FILES SEED SHARE SECONDS_EACH LEGS; do
 		[ -z "${!name:-}" ] || echo "$name=${!name}"
 	done
 }

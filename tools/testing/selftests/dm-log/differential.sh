@@ -9,8 +9,9 @@
 #
 # differential-compare.sh then compares two such files.
 #
-# CLEAN_DELAY_MS (0) is for our module. With a delay, lines "live-log", which show
-# the log of a mirror that is not suspended, say when they were read, no more.
+# LEGS (2 3): how many legs the mirrors have. CLEAN_DELAY_MS (0) is for our module. With a
+# delay, lines "live-log", which show the log of a mirror that is not suspended, say when they
+# were read, no more.
 
 . "$(dirname "${BASH_SOURCE[0]}")/dm_log_lib.sh"
 
@@ -324,13 +325,16 @@ disk_scenario()	# LEGS
 
 run()
 {
+	local nr part parts=()
+
 	set -eu
 	preflight
 	trap '[ $? = 0 ] || explain' EXIT
 	measure_machine
 	# shellcheck disable=SC2154 # measure_machine makes machine_ms
 	printf -v settle_s '%d.%03d' $((machine_ms / 2000)) $((machine_ms / 2 % 1000))
-	for part in "scenario core 2" "scenario core 3" "disk_scenario 2" "disk_scenario 3"; do
+	for nr in ${LEGS:-2 3}; do parts+=("scenario core $nr" "disk_scenario $nr"); done
+	for part in "${parts[@]}"; do
 		load_modules
 		clean_delay "${CLEAN_DELAY_MS:-0}"
 		kmsg_mark
