@@ -836,6 +836,34 @@ preflight()
 		{ ktap_skip_all "dm-log is already loaded, its user is in the way"; exit "$KSFT_SKIP"; }
 }
 
+# The reports of kmemleak, one on each line, without those of a leak that the kernel's
+# slab allocator has when it cannot make a cache. What is younger than 5 s is not looked at,
+# and what looks like a leak may be nothing but on its way from one list to another: it has to
+# be there twice.
+leaks()
+{
+	local file=/sys/kernel/debug/kmemleak
+
+	sleep 5.5
+	echo scan >$file
+	echo scan >$file
+	awk '/^unreferenced/ { if (NR > 1) print ""; printf "%s", $0; next }
+	     { sub(/^ */, ""); printf " | %s", $0 }
+	     END { if (NR) print "" }' $file | { grep -v ' sysfs_slab_add+' || :; }
+}
+
+# Where it is on the kernel's command line.
+has_leaked()
+{
+	local found
+
+	grep -qw kmemleak=on /proc/cmdline || return
+	found=$(leaks)
+	[ -n "$found" ] || return
+	echo clear >/sys/kernel/debug/kmemleak
+	head -n 3 <<<"$found" | tr '|' '\n' | sed 's/^/# kmemleak: /'
+}
+
 # What a program has to do before and after the devices of a test are removed.
 after_test() { :; }
 after_devices() { :; }
@@ -866,7 +894,7 @@ run_one()	# FUNCTION DESCRIPTION
 			rc=1
 		fi
 	fi
-	if kernel_complained; then
+	if kernel_complained || has_leaked; then
 		rc=1
 	fi
 	echo "# took $(((${EPOCHREALTIME/./} - ${start/./}) / 1000)) ms"

@@ -54,28 +54,14 @@ forget_leaks()
 	echo clear >"$DEBUGFS/kmemleak" 2>/dev/null || skip "needs kmemleak=on"
 }
 
-# The reports of kmemleak, one on each line, without those of a leak that the kernel's
-# slab allocator has when it cannot make a cache.
-leaks()
-{
-	awk '/^unreferenced/ { if (NR > 1) print ""; printf "%s", $0; next }
-	     { sub(/^ */, ""); printf " | %s", $0 }
-	     END { if (NR) print "" }' "$DEBUGFS/kmemleak" | grep -v ' sysfs_slab_add+'
-}
-
-# What is younger than 5 s is not looked at, and what looks like a leak may be
-# nothing but on its way from one list to another: it has to be there twice.
 expect_no_leak()
 {
-	sleep 5.5
-	echo scan >"$DEBUGFS/kmemleak"
-	echo scan >"$DEBUGFS/kmemleak"
+	local found
+
+	found=$(leaks)
 	echo "# kmemleak: $(grep -c 'sysfs_slab_add+' "$DEBUGFS/kmemleak") object(s) of the" \
 		"slab allocator itself"
-	if leaks >"$work/leaks"; then
-		head -n 3 "$work/leaks" | tr '|' '\n' | sed 's/^/# kmemleak: /'
-		fail "$(wc -l <"$work/leaks") object(s) leaked"
-	fi
+	[ -z "$found" ] || fail "$(wc -l <<<"$found") object(s) leaked: $(head -n 1 <<<"$found")"
 	expect "references to dm-mirror" 0 "$(module_refs dm-mirror)"
 	expect "references to dm-log" 2 "$(module_refs dm-log)"
 }
