@@ -181,6 +181,23 @@ static void count_dropped(struct dm_log_store *store)
 		store->nr_dropped = 0;
 }
 
+/*
+ * All is going to be clean in what was another mirror's log. Should the power be cut on the
+ * way there, that one must not find our bits under its record: so first all is dirty, and
+ * then ours. What fails will fail again.
+ */
+static void disown(struct dm_log_store *store)
+{
+	u64 valid;
+
+	if (store->dev->read_only || parse_header(store, &valid) != HEADER_VALID ||
+	    dm_log_record_fits(store_record(store), valid, &store->owner, NULL))
+		return;
+	dm_regions_fill(store->regions, DM_REGION_NOSYNC);
+	dm_regions_pend_all(store->regions);
+	dm_log_store_begin(store);
+}
+
 static int read_log(struct dm_log_store *store, enum dm_log_load load)
 {
 	u64 valid;
@@ -207,8 +224,10 @@ static int read_log(struct dm_log_store *store, enum dm_log_load load)
 	}
 
 	/* A new log. */
-	if (load == DM_LOG_ALL_CLEAN)
+	if (load == DM_LOG_ALL_CLEAN) {
 		count_dropped(store);
+		disown(store);
+	}
 	dm_regions_fill(store->regions, load == DM_LOG_ALL_CLEAN ?
 			DM_REGION_CLEAN : DM_REGION_NOSYNC);
 	dm_regions_pend_all(store->regions);

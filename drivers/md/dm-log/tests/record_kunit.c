@@ -403,6 +403,52 @@ static void record_dropped(struct kunit *test)
 	KUNIT_EXPECT_GT(test, nr_reads, 2);
 }
 
+/* The power is cut after so many writes: all that follow fail. */
+static void cut_power(struct dm_log_fake_dev *fake, bool write)
+{
+	unsigned int *left = fake->private;
+
+	if (write && *left)
+		(*left)--;
+	else if (write)
+		fake->fail_writes = 1;
+}
+
+/*
+ * Another mirror takes over the log, with all regions clean or not, and the power is cut at
+ * any moment: the one whose log it was never finds clean what it had marked.
+ */
+static void record_taken_in_parts(struct kunit *test)
+{
+	static const enum dm_log_load loads[] = {
+		DM_LOG_LOAD, DM_LOG_ALL_NOSYNC, DM_LOG_ALL_CLEAN,
+	};
+	struct record_log *log;
+	unsigned int i, cut, left;
+
+	for (i = 0; i < ARRAY_SIZE(loads); i++) {
+		for (cut = 0, left = 0; !left; cut++) {
+			log = start_with(test, VG1 LV1);
+			dm_regions_mark(&log->regions, 5);
+			dm_regions_mark(&log->regions, 9999);
+			KUNIT_EXPECT_EQ(test, dm_log_store_commit(&log->store), 0);
+
+			left = cut;
+			log->fake->private = &left;
+			log->fake->before_io = cut_power;
+			open_log(test, VG2 LV2, REGION_SECTORS);
+			dm_log_store_resume(&log->store, loads[i]);
+			log->fake->before_io = NULL;
+			log->fake->fail_writes = 0;
+
+			use_log(test, VG1 LV1);
+			KUNIT_EXPECT_FALSE(test, dm_regions_in_sync(&log->regions, 5));
+			KUNIT_EXPECT_FALSE(test, dm_regions_in_sync(&log->regions, 9999));
+		}
+		KUNIT_EXPECT_GT(test, cut, 2);
+	}
+}
+
 /* A later resume finds its own record, also if the UUID was given in between. */
 static void record_resume_again(struct kunit *test)
 {
@@ -485,6 +531,7 @@ static struct kunit_case dm_log_record_cases[] = {
 	KUNIT_CASE(record_no_room),
 	KUNIT_CASE(record_keyword),
 	KUNIT_CASE(record_dropped),
+	KUNIT_CASE(record_taken_in_parts),
 	KUNIT_CASE(record_resume_again),
 	KUNIT_CASE(record_read_only),
 	KUNIT_CASE(record_last),
