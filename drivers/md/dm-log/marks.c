@@ -350,7 +350,8 @@ int us_clean(struct dm_log_cache *cache, u64 *from)
 			return r;
 	}
 	meet_daemon(us);
-	if (marks->refused == marks->epoch || !us_may_clear(us))
+	/* A suspend does not wait for a slow daemon to hear of each region. */
+	if (marks->refused == marks->epoch || !us_may_clear(us) || us_given_up(us))
 		return 0;
 	nr = dm_regions_pick_idle(rg, from, marks->wave->batch, US_NR_CLEARS);
 	if (!nr)

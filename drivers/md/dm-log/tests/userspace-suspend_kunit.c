@@ -258,6 +258,29 @@ static void us_suspend_interrupted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, busy(fm, 5), 1);
 }
 
+static void clear_takes_long(struct dm_log_fake_mirror *fm, u32 type)
+{
+	if (type == DM_ULOG_CLEAR_REGION)
+		dm_ulog_hurry(&to_us_log(fm->log)->client, jiffies - 1);
+}
+
+/* A daemon that answers, but slowly: a suspend has its time, and what is left stays marked. */
+static void us_suspend_slow_daemon(struct kunit *test)
+{
+	struct dm_log_fake_mirror *fm = start(test, WORDS);
+
+	mark_some(fm, 0, 3 * US_NR_CLEARS);
+	KUNIT_EXPECT_EQ(test, flush(fm), 0);
+	clear_some(fm, 0, 3 * US_NR_CLEARS);
+	fm->on_request = clear_takes_long;
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 2 * US_NR_CLEARS);
+	fm->on_request = NULL;
+	KUNIT_EXPECT_EQ(test, resume_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, suspend_log(fm), 0);
+	KUNIT_EXPECT_EQ(test, nr_held(fm), 0);
+}
+
 /* A suspend does not wait for a region that another node recovers; but the write does. */
 static void us_remote_recovering_suspended(struct kunit *test)
 {
@@ -287,6 +310,7 @@ static struct kunit_case dm_log_userspace_suspend_cases[] = {
 	KUNIT_CASE(us_restart_halted),
 	KUNIT_CASE(us_reboot_without_daemon),
 	KUNIT_CASE(us_suspend_interrupted),
+	KUNIT_CASE(us_suspend_slow_daemon),
 	KUNIT_CASE(us_remote_recovering_suspended),
 	{}
 };
