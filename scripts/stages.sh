@@ -88,6 +88,8 @@ begin() { # STAGE
 	local name command
 	read -r name command <<<"$1"
 	rm -f "$results/$name".*
+	# For scripts/tried.
+	git describe --always --dirty=+ --abbrev=9 --exclude '*' >"$results/$name.commit" 2>/dev/null || :
 	# With its CPU time, which tells how much work it is, whatever runs beside it.
 	# shellcheck disable=SC2016,SC2086 # for that shell; a command and its arguments
 	timeout -k 20 $((limit > SECONDS ? limit - SECONDS : 1)) \
