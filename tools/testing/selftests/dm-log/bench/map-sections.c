@@ -10,7 +10,7 @@
  */
 
 #define ROUNDS		5
-#define MAX_SECTIONS	(1 << 18)
+#define MAX_SECTIONS	262144
 #define MAX_GROWTH	3	/* the goal: times the longest section of the smallest map */
 
 static u64 begun, took[MAX_SECTIONS];
@@ -115,12 +115,10 @@ static const struct {
 	{ "fill", fill },
 };
 
-#define NR_OPERATIONS	(sizeof(operations) / sizeof(*operations))
-
 /* Return: the longest section of all operations, in cycles. */
 static u64 measure(u64 nr_regions)
 {
-	u64 best[NR_OPERATIONS], most = 0;
+	u64 best[ARRAY_SIZE(operations)], most = 0;
 	unsigned int i, n;
 
 	if (dm_regions_init(&map, nr_regions, DM_REGION_CLEAN, true)) {
@@ -130,7 +128,7 @@ static u64 measure(u64 nr_regions)
 	memset(best, 0xff, sizeof(best));
 	/* The first round gets the memory. */
 	for (n = 0; n <= ROUNDS; n++) {
-		for (i = 0; i < NR_OPERATIONS; i++) {
+		for (i = 0; i < ARRAY_SIZE(operations); i++) {
 			u64 cycles;
 
 			nr_sections = 0;
@@ -143,7 +141,7 @@ static u64 measure(u64 nr_regions)
 	dm_regions_exit(&map);
 
 	printf("%10lu regions:", nr_regions);
-	for (i = 0; i < NR_OPERATIONS; i++) {
+	for (i = 0; i < ARRAY_SIZE(operations); i++) {
 		printf(" %s %lu", operations[i].name, best[i]);
 		if (best[i] > most)
 			most = best[i];
