@@ -14,7 +14,8 @@
  * and the header last, so that a power cut in between leaves the old header, which
  * does not vouch for them. That holds also if a block is torn into sectors. The
  * header is written at every resume, after a flush of the device: until then the
- * bits that were read may not be durable.
+ * bits that were read may not be durable. Bits that go to where another mirror's log is
+ * must all be dirty until the header with our record is there.
  */
 
 #include <linux/bitops.h>
