@@ -129,8 +129,9 @@ kunit-arch: deps	## KUnit suites on ARCH=s390, m68k, i386, arm64 or powerpc, in 
 	@scripts/kunit $(RELEASE) --machine=$(ARCH)
 
 ## Not part of check: half an hour
-check-package: deps	## dm-log-dkms in Debian in QEMU: install, boot, upgrade, remove
-	@scripts/check-package
+check-package: deps	## dm-log-dkms in Debian 12 and 13 in QEMU: install, boot, upgrade, remove
+	@scripts/check-package 12
+	@scripts/check-package 13
 
 ## Hours
 torture: deps		## a soak of one hour (TIME=seconds), and all else at length; a tally at the end

@@ -111,11 +111,12 @@ initramfs_holds() {
 	rm -rf /tmp/initramfs
 	unmkinitramfs "/boot/initrd.img-$2" /tmp/initramfs || return
 	# (Everything is below main/ if an archive with microcode comes first. Modules are
-	# not compressed one by one there.)
+	# compressed one by one there in Debian 13.)
 	found=$(cd /tmp/initramfs && find . -name 'dm-log.ko*')
 	is "$(module "$1" "$2" | sed 's|.*lib/modules/||; s|\.xz$||')" \
-		"$(echo "$found" | sed 's|.*lib/modules/||')" &&
-		unpacked "$(module "$1" "$2")" | cmp - "/tmp/initramfs/$found" || return
+		"$(echo "$found" | sed 's|.*lib/modules/||; s|\.xz$||')" &&
+		unpacked "/tmp/initramfs/$found" >/tmp/found &&
+		unpacked "$(module "$1" "$2")" | cmp - /tmp/found || return
 	line=$(cd /tmp/initramfs && find . -path '*/modprobe.d/dm-log.conf')
 	rm -rf /tmp/initramfs
 	if [ "$1${3-}" = stock ]; then is "" "$line"; else [ -n "$line" ]; fi

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Leave QEMU with an exit status that the host can see.
+ * Leave QEMU with an exit status that the host can see; or, told "restart", by a restart.
  *
  * QEMU's isa-debug-exit device ends the process with (value * 2) + 1.  QEMU
  * itself fails with 1, which would be value 0, so the status is sent with an
@@ -9,7 +9,9 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/io.h>
+#include <sys/reboot.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -36,6 +38,10 @@ int main(int argc, char **argv)
 	drain("/dev/ttyS0");
 	drain("/dev/ttyS1");
 
+	if (argc > 1 && !strcmp(argv[1], "restart")) {
+		reboot(RB_AUTOBOOT);
+		return 1;
+	}
 	if (ioperm(EXIT_PORT, 4, 1))
 		return 1;
 	outl(EXIT_OFFSET + status, EXIT_PORT);
