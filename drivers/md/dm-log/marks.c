@@ -420,7 +420,7 @@ int us_tell_recovered(struct us_log *us, u64 region, int epoch)
 {
 	struct dm_regions *rg = &us->cache.common.regions;
 	struct us_wave *wave = us->marks.wave;
-	const struct dm_ulog_call *news;
+	const struct dm_ulog_call *mark = wave->calls, *news = wave->calls + 1;
 	int r = -ESTALE;
 
 	mutex_lock(&us->cache.commit_lock);
@@ -430,12 +430,13 @@ int us_tell_recovered(struct us_log *us, u64 region, int epoch)
 		wave->batch[0] = region;
 		add_groups(wave, us->integrated ? DM_ULOG_FLUSH : DM_ULOG_MARK_REGION, 1);
 		add_news(wave, region, true);
-		news = &wave->calls[wave->nr - 1];
 		if (!us->integrated)
 			add_call(wave, DM_ULOG_FLUSH, NULL, 0);
 		r = us_ask_unrepeated(us, wave->calls, wave->nr, epoch);
 		r = check_wave(us, r);
-		if (r && news->portid && !news->error) {
+		/* An error stands, see above: this is about a mark that nobody has heard. */
+		if (r && (!mark->portid || mark->error == -EAGAIN) &&
+		    news->portid && !news->error) {
 			begin_wave(us);
 			add_marks(us, wave, 1);
 			r = send_wave(us, US_WAIT_LIMITED);

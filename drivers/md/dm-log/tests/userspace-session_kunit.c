@@ -540,6 +540,13 @@ static void us_mark_not_passed_on(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, held(fm, 7));
 	run_cleaner(fm, 2);
 	expect_trace(fm, "|XF");
+	/* One that was refused is not: the next word of a daemon whose disk fails means nothing. */
+	fm->daemon.error = -EIO;
+	fm->daemon.fail[DM_ULOG_MARK_REGION] = 1;
+	recover(fm, 8);
+	KUNIT_EXPECT_PTR_EQ(test, strchr(fm->daemon.trace, 'M'),
+			    strrchr(fm->daemon.trace, 'M'));
+	KUNIT_EXPECT_FALSE(test, held(fm, 8));
 }
 
 /* B26: the same while the daemon is asked whether it knows the log: that it may. */
