@@ -341,9 +341,9 @@ static void send_junk(struct ulog_fuzz *uf, const struct cn_msg *request, size_t
 	/* A region size that is one would be believed, and the daemon's no longer. */
 	if (type == DM_ULOG_GET_REGION_SIZE && get_u64(draft.msg.data, REQUEST) > 1)
 		put_u64(draft.msg.data, REQUEST, 3 + 1024 * pick(uf, 3));
-	/* What looks like "major:minor" would be opened, which is not tested here. */
+	/* What looks like "major:minor", or hex digits, would be opened: not tested here. */
 	if (type == DM_ULOG_CTR && draft.msg.len > REQUEST)
-		memset(draft.msg.data + REQUEST, 'a' + pick(uf, 26),
+		memset(draft.msg.data + REQUEST, 'g' + pick(uf, 20),
 		       min(draft.msg.len - REQUEST, 8));
 
 	uf->sent++;
