@@ -22,6 +22,10 @@ else
 	guest_timeout=$(hang 90)
 	[ -z "${UML_KERNEL-}" ] || { guest_timeout=$(hang 150); patience=4; }
 fi
+# What costs most in a guest is to start programs: what is started often is linked statically,
+# or not a program at all but a builtin of bash.
+"$top/scripts/deps" bash-builtins
+dmsetup=$("$top/scripts/cmirrord" dmsetup)
 helpers=$("$top/scripts/kernel" source)/tools/testing/selftests/kselftest/ktap_helpers.sh
 
 say() { echo "$(basename "$0"): $*" >&2; }
@@ -78,7 +82,7 @@ environment() { # WHICH
 	fi
 	echo "DM_LOG_KO=$ko" "DM_LOG_USERSPACE_KO=$userspace" "DM_LOG_TESTD=$top/build/dm-log-testd" \
 		"FAIL_NTH=$top/build/fail-nth" \
-		"DM_LOG_EXPECT=$1" "DM_MIRROR_DIR=$uml/drivers/md" \
+		"DM_LOG_EXPECT=$1" "DM_MIRROR_DIR=$uml/drivers/md" "DMSETUP=$dmsetup" \
 		"DM_LOG_TEST_KO=$built/dm-log-test-null.ko" "KTAP_HELPERS=$helpers" \
 		"DM_LOG_KEEP_MODULES=${UML_KERNEL-}" "DM_LOG_PATIENCE=$patience" \
 		"DM_LOG_STOCK_KO=$uml/drivers/md/dm-log.ko" \
