@@ -19,6 +19,7 @@
 #ifndef DM_LOG_STORE_H
 #define DM_LOG_STORE_H
 
+#include <linux/blk_types.h>
 #include <linux/build_bug.h>
 #include <linux/math.h>
 #include <linux/types.h>
