@@ -23,6 +23,7 @@
 #include <linux/bitops.h>
 #include <linux/device-mapper.h>
 #include <linux/dm-dirty-log.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -396,15 +397,22 @@ static void add_regions(struct scope *sc)
 	add(sc, type->get_sync_count(sc->fm.log));
 }
 
+/* User-Mode Linux has half of all addresses for vmalloc(), those of flags in a word, too. */
+static bool is_pointer(unsigned long word)
+{
+	const void *pointer = (const void *)word;
+
+	return virt_addr_valid(pointer) ||
+	       (is_vmalloc_addr(pointer) && vmalloc_to_page(pointer));
+}
+
 static void add_words(struct scope *sc, const void *from, const void *to)
 {
 	const unsigned long *word;
 
 	for (word = from; word < (const unsigned long *)to; word++) {
-		const void *pointer = (const void *)*word;
-
 		/* Where things are makes no difference. */
-		if (*word && !is_vmalloc_addr(pointer) && !virt_addr_valid(pointer)) {
+		if (*word && !is_pointer(*word)) {
 			add(sc, (const void *)word - from);
 			add(sc, *word);
 		}
