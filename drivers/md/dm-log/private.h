@@ -8,6 +8,7 @@
 #define DM_LOG_PRIVATE_H
 
 #include <linux/kconfig.h>
+#include <linux/types.h>
 
 struct dm_dirty_log;
 struct dm_target;
