@@ -19,8 +19,6 @@
 
 say() { printf '%s\n' "$*"; }
 
-name_of() { echo "${1%% *}"; }
-
 # judge FILE STATUS: "PASSED FAILED SKIPPED" from a stage's TAP. Only innermost
 # results count: in KTAP a line follows its own subtests, which are indented. A
 # stage that stops early, breaks its plan, or fails without saying what, is a
@@ -148,12 +146,12 @@ slowest() {
 	local stage name budget
 
 	say "slowest stages: $(for stage in "${queue[@]}"; do
-		name=$(name_of "$stage")
+		name=${stage%% *}
 		echo "${took[$name]} $name"
 	done | sort -rn | awk 'NR <= 5 { printf "%s%s %d s", (NR > 1 ? ", " : ""), $2, $1 }')"
 	say "slowest tests:"
 	for stage in "${queue[@]}"; do
-		name=$(name_of "$stage")
+		name=${stage%% *}
 		sed -nE "s/^ *# took ([0-9]+) ms: /\1 $name: /p" "$results/$name.tap"
 	done | sort -rn | awk 'NR <= 5 { ms = $1; sub(/^[0-9]+ /, "    "); printf "%s, %.1f s\n", $0, ms / 1000 }'
 	[ -n "${budgets-}" ] || return 0
@@ -171,7 +169,7 @@ sum_up() {
 	say ""
 	printf '%-14s %8s %8s %8s %8s %8s\n' stage passed failed skipped seconds CPU
 	for stage in "${queue[@]}"; do
-		name=$(name_of "$stage")
+		name=${stage%% *}
 		read -r passed failed skipped <<<"${counts[$name]}"
 		printf '%-14s %8d %8d %8d %8d %8d\n' "$name" "$passed" "$failed" "$skipped" \
 			"${took[$name]}" "${cpu[$name]:-0}"
@@ -217,7 +215,7 @@ begin_next() {
 		if in_list "$name" "${idle-}"; then idle_runs=y; else used=$((used + 1)); fi
 	done
 	for i in "${!waiting[@]}"; do
-		name=$(name_of "${waiting[$i]}")
+		name=${waiting[$i]%% *}
 		if in_list "$name" "${idle-}"; then
 			[ -z "$idle_runs" ] || continue
 		else
@@ -251,6 +249,7 @@ run_stages() { # [NAME...]
 	rm -f "$results/reasons"
 	scripts/deps
 	waiting=("${queue[@]}")
+	# What is done each second costs no process but one, or it would take a tenth of a core.
 	while [ ${#waiting[@]} -gt 0 ] || [ ${#pid[@]} -gt 0 ]; do
 		while begin_next; do :; done
 		sleep 1
