@@ -8,6 +8,7 @@
 #	slots		how many stages run at a time
 #	alone		lists of names of stages, of each of which only one runs at a time, with
 #			others beside it
+#	whole		names of stages that need all slots
 #	idle		names of stages that mostly wait: they run beside all that
 #	limit		seconds that all of it may take: what has not ended then is stopped and has
 #			failed, and the table and the last line are printed all the same
@@ -209,17 +210,21 @@ others_run() { # NAME
 # The first that waits, but for those that have to be alone while another of them runs,
 # and as long as there is a slot that it needs.
 begin_next() {
-	local i name idle_runs='' used=0
+	local i name idle_runs='' used=0 need
 
 	for name in "${!pid[@]}"; do
-		if in_list "$name" "${idle-}"; then idle_runs=y; else used=$((used + 1)); fi
+		if in_list "$name" "${idle-}"; then idle_runs=y
+		elif in_list "$name" "${whole-}"; then used=$slots
+		else used=$((used + 1)); fi
 	done
 	for i in "${!waiting[@]}"; do
 		name=${waiting[$i]%% *}
 		if in_list "$name" "${idle-}"; then
 			[ -z "$idle_runs" ] || continue
 		else
-			[ $used -lt $slots ] || continue
+			need=1
+			! in_list "$name" "${whole-}" || need=$slots
+			[ $((used + need)) -le $slots ] || continue
 			! others_run "$name" || continue
 		fi
 		begin "${waiting[$i]}"
