@@ -41,6 +41,9 @@ static int commit_locked(struct dm_log_cache *cache, bool all)
 	if (trace_dm_log_commit_enabled())
 		start = ktime_get_ns();
 	r = cache->ops->commit(cache, all);
+	/* By the worker. While gated nothing is said of its marks. */
+	if (!all && !r)
+		cache->common.marked = false;
 	if (!changed && !r)
 		return 0;
 
@@ -57,7 +60,7 @@ static int commit_locked(struct dm_log_cache *cache, bool all)
 /**
  * dm_log_cache_commit() - bring the stable copy up to date, unless suspended
  * @cache: the cache
- * @all: also make clean there what is clean in the map
+ * @all: also make clean there what is clean in the map; if not, it is the worker who asks
  *
  * Context: any thread that may sleep.
  * Return: 0, or a negative errno if a mark may not be durable.
@@ -466,15 +469,14 @@ int dm_log_cache_flush(struct dm_log_cache *cache, bool force)
 	begin_pass(cache);
 	if (!force && !dm_regions_uncommitted(rg)) {
 		dm_log_count(&common->stats.free_flushes, 1);
+		common->marked = false;
 	} else if (common->marked || old_marks || !cache->read_only) {
 		r = dm_log_cache_commit(cache, false);
 		/* A mirror never forgets an error: one that passes shall not count. */
 		if (r && common->marked && !old_marks && !rg->spoiled && !cache->read_only)
 			r = dm_log_cache_commit(cache, false);
 	}
-	if (!r) {
-		common->marked = false;
-	} else if (!common->marked && !old_marks) {
+	if (r && !common->marked && !old_marks) {
 		r = 0;
 		if (!delayed_work_pending(&cache->cleaner))
 			dm_log_cache_tend(cache, AGAIN_MS);

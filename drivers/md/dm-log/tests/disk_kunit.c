@@ -1443,6 +1443,35 @@ static void disk_unreadable_marks(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 6));
 }
 
+/*
+ * The worker of a mirror that is suspended may flush, which says nothing of any mark. One that
+ * the device had not stored by then is not stored for that.
+ */
+static void disk_marks_outlive_suspend(struct kunit *test)
+{
+	struct test_mirror *tm = test->priv;
+
+	start_clean(tm);
+	tm->fake->fail_writes = 1000;
+	mark(tm, 7);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	clear(tm, 7);
+	KUNIT_EXPECT_NE(test, suspend_log(tm), 0);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+
+	tm->fake->fail_reads = 1000;
+	KUNIT_EXPECT_NE(test, resume_log(tm), 0);
+	recover_region(tm, 7);
+	KUNIT_EXPECT_NE(test, flush(tm), 0);
+	KUNIT_EXPECT_TRUE(test, dm_log_fake_dev_bit(tm->fake, 7));
+
+	tm->fake->fail_writes = 0;
+	tm->fake->fail_reads = 0;
+	dm_log_run_cleaner(tm->log);
+	KUNIT_EXPECT_EQ(test, flush(tm), 0);
+	KUNIT_EXPECT_FALSE(test, dm_log_fake_dev_bit(tm->fake, 7));
+}
+
 /* After a leg has failed, writes wait for recovery from resume to suspend. */
 static void disk_awaits_recovery(struct kunit *test)
 {
@@ -1733,6 +1762,7 @@ static struct kunit_case dm_log_disk_cases[] = {
 	KUNIT_CASE(disk_unreadable),
 	KUNIT_CASE(disk_readable_again),
 	KUNIT_CASE(disk_unreadable_marks),
+	KUNIT_CASE(disk_marks_outlive_suspend),
 	KUNIT_CASE(disk_unreadable_holds),
 	KUNIT_CASE(disk_unreadable_unlocked),
 	KUNIT_CASE(disk_awaits_recovery),
