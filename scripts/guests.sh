@@ -6,7 +6,8 @@
 
 mkdir -p "$out"
 # $SMP_KERNEL: empty, or what scripts/smp-kernel knows for QEMU instead of User-Mode Linux.
-# $UML_KERNEL: empty, or "debug" for the one with all the checkers, which is slow.
+# $UML_KERNEL: empty, or "debug" for the one with all the checkers, which is slow, or
+# "checked", where they look at modules only.
 # A test that takes longer than guest_timeout hangs, and its guest with it.
 # shellcheck source=scripts/bounds.sh
 . "$top/scripts/bounds.sh"
