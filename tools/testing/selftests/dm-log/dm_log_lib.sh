@@ -751,8 +751,7 @@ remove_devices()	# [TEST'S STATUS]
 		done < <(exec $DMSETUP info -c --noheadings -o name --sort -name 2>/dev/null)
 		[ -n "$left" ] || break
 		# shellcheck disable=SC2086 # words
-		! $DMSETUP remove $left >/dev/null 2>&1 || continue
-		for d in $left; do
+		$DMSETUP remove $left >/dev/null 2>&1 || for d in $left; do
 			$DMSETUP remove "$d" >/dev/null 2>&1 ||
 				{ $DMSETUP resume "$d" && $DMSETUP remove "$d"; } >/dev/null 2>&1
 		done
