@@ -254,7 +254,7 @@ run_stages() { # [NAME...]
 	rm -f "$results/reasons"
 	scripts/deps
 	waiting=("${queue[@]}")
-	# What is done each second costs no process but one, or it would take a tenth of a core.
+	# Each second: so without a process for each stage that waits.
 	while [ ${#waiting[@]} -gt 0 ] || [ ${#pid[@]} -gt 0 ]; do
 		while begin_next; do :; done
 		sleep 1

@@ -397,7 +397,10 @@ static void add_regions(struct scope *sc)
 	add(sc, type->get_sync_count(sc->fm.log));
 }
 
-/* User-Mode Linux has half of all addresses for vmalloc(), those of flags in a word, too. */
+/*
+ * User-Mode Linux has all addresses behind its memory for vmalloc(): what a word with flags in
+ * its upper half looks like, too. So a pointer is what something is mapped at.
+ */
 static bool is_pointer(unsigned long word)
 {
 	const void *pointer = (const void *)word;
