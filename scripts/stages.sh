@@ -120,9 +120,11 @@ end() { # NAME
 	tail -n $((nr_explained++ ? 15 : 120)) "$results/$name.log" | sed 's/^/    | /'
 }
 
-# reasons NAME: what failed, with the remarks before and behind it
+# reasons NAME: what failed, with the remarks before and behind it, but not the state of
+# everything, which is indented
 reasons() {
 	awk '
+		/^ *#( [^ ]+:)?   / { next }
 		/^ *#/ {
 			if (behind-- > 0) print
 			else if (kept < 5) remarks[kept++] = $0
