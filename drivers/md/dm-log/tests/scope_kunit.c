@@ -426,7 +426,7 @@ static void add_words(struct scope *sc, const void *from, const void *to)
  * The memory that the log keeps what it knows in: everything but what it counts for the
  * reader, and the cleaner's timer. What it points to is probed.
  */
-static void add_memory(struct scope *sc)
+static void add_log(struct scope *sc)
 {
 	struct dm_log_common *common = sc->fm.log->context;
 	const void *end = (const void *)common + (is_disk(sc) ? dm_log_disk_size : sizeof(*common));
@@ -927,7 +927,7 @@ static void look(struct scope *sc)
 	add_mirror(sc);
 	add_legs(sc);
 	add_device(sc);
-	add_memory(sc);
+	add_log(sc);
 }
 
 /* The cleaner waits for the legs; other things may happen before they are flushed. */
