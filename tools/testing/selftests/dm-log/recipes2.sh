@@ -661,18 +661,6 @@ soon_or_fail()
 	wait $pid
 }
 
-# While a volume is moved it has no atomic writes, whatever its disks can do.
-no_atomic_writes()
-{
-	local file
-
-	begin
-	dm_create m "$(mirror_table $LEN "core 1 $RS" "$L0 $L1")"
-	file=/sys/dev/block/$(majmin "$(dmdev m)")/queue/atomic_write_max_bytes
-	[ -e "$file" ] || skip "this kernel has no atomic writes"
-	expect "bytes that are written at once" 0 "$(<"$file")"
-}
-
 run_tests \
 	discard_unmarked "no region is marked for a discard" \
 	second_leg_newer "a write under way: the first leg is right, whichever is newer" \
@@ -698,5 +686,4 @@ run_tests \
 	log_comes_back_sync "a log that was replaced and comes back with sync: all is copied" \
 	nosync_each_time "nosync throws away at each activation what the log knows" \
 	log_on_a_mirror	"a log on a mirror that has lost a leg" \
-	small_regions	"regions smaller than a leg's block" \
-	no_atomic_writes "a mirror has no atomic writes"
+	small_regions	"regions smaller than a leg's block"

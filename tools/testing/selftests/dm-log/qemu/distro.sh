@@ -3,7 +3,8 @@
 # Guest side of scripts/distro-check: the whole life of core and disk logs under
 # the distribution's own dm-mirror. Prints TAP lines without numbers, then
 # "@done COUNT".
-# Disks: two legs, the log.
+# Disks: two legs, the log; and one with atomic writes, which every NVMe disk has, if only of a
+# block.
 # shellcheck shell=dash
 # shellcheck disable=SC2016,SC2034 # claim evaluates its second argument
 set -u
@@ -126,6 +127,34 @@ stress() {
 	wait_in_sync m && dms remove m && same_legs && is 0 "$(dirty_on_disk)"
 }
 claim "disk: writers while the mirror is suspended and resumed, $(nproc) CPUs" stress
+
+# Bytes that are written at once, or not at all; nothing if the kernel does not know of that.
+atomic_bytes() { cat "/sys/block/$1/queue/atomic_write_max_bytes" 2>/dev/null; } # DEVICE
+has_nvme() { [ -b /dev/nvme0n1 ]; }
+
+# What the mirror makes of them is a matter of its version.
+atomic_writes() {
+	of_leg=$(atomic_bytes nvme0n1)
+	echo "# atomic writes of the leg: $of_leg bytes, mirror v$(mirror_version)"
+	[ "$of_leg" -gt 0 ] || return
+	d=$(cat /sys/block/nvme0n1/dev)
+	dms create at --table "0 2048 mirror core 2 1024 nosync 2 $d 0 $d 2048" || return
+	of_mirror=$(atomic_bytes "dm-$(dms info -c --noheadings -o minor at)")
+	dms remove at
+	case $(mirror_version) in
+	1.1[0-4].*) is 0 "$of_mirror" ;;
+	*)          is "$of_leg" "$of_mirror" ;;
+	esac
+}
+mirror_version() { dms targets | sed -n 's/^mirror *v//p'; }
+modprobe nvme
+wait_until has_nvme
+if [ -n "$(atomic_bytes nvme0n1)" ]; then
+	claim "a mirror has the atomic writes of its legs since version 1.15, and none before" \
+		atomic_writes
+else
+	claim "atomic writes # SKIP this kernel has none" has_nvme
+fi
 
 # Refusals
 claim "unknown log type: EINVAL" '
