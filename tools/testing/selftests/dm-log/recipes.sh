@@ -14,14 +14,16 @@
 # not look first what is there, which would take as long as the copy.
 discards_in_a_resync()
 {
-	local nr=0
+	local nr=0 deadline
 
 	need_target delay
 	begin discard=1
 	nullb leg2 2 discard=1
 	dm_create slow "0 $LEN delay $L0 0 $((20 + machine_ms / 16)) $L0 0 0"
 	dm_create m "$(mirror_table $LEN "disk 2 $LOG $RS" "$(dmdev slow) $L1 $(dev leg2)" "1 handle_errors")"
+	deadline=$((SECONDS + HANG_S))
 	while ! in_sync m; do
+		[ $SECONDS -lt $deadline ] || fail "no end of the resync: $(dm_status m)"
 		blkdiscard -f "$(dmdev m)" 2>/dev/null
 		blkdiscard -f -o 65536 -l 4096 "$(dmdev m)" 2>/dev/null
 		nr=$((nr + 1))
