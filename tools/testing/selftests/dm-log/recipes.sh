@@ -340,14 +340,27 @@ move_begins()	# "LOG ARGUMENTS"
 	nullb dst 8
 	S=$(dev src) D=$(dev dst)
 	fill_dev "$S" $((4 * SEGMENT)) data
+	read_dev "$S" 0 $((4 * SEGMENT)) >"$work/before"
 	dd if=/dev/urandom of="$work/pool" bs=1M count=12 status=none
 	$DMSETUP create "$(dmname pv)" <<<"$(move_table 0 "$1")"
 	dm_create lv "$(linear "$(dmdev pv)" $((4 * SEGMENT)))"
 }
 
-written_part()	# STEP SEGMENT: of what is written in a step
+# In a step three quarters of each segment, in blocks of 4 KiB; the last is as it was before.
+write_step()	# STEP
 {
-	dd if="$work/pool" bs=1M skip=$(($1 + 2 * $2)) count=2 status=none
+	local j
+
+	for j in 0 1 2 3; do
+		dd if="$work/pool" of="$(dmdev lv)" oflag=direct bs=4k skip=$(($1 * 256 + j * 512)) \
+			seek=$((j * 512)) count=384 status=none || return
+	done
+}
+
+after_step()	# STEP SEGMENT: what is in a segment then
+{
+	dd if="$work/pool" bs=4k skip=$(($1 * 256 + $2 * 512)) count=384 status=none
+	dd if="$work/before" bs=4k skip=$(($2 * 512 + 384)) count=128 status=none
 }
 
 move()		# "LOG ARGUMENTS"
@@ -356,7 +369,7 @@ move()		# "LOG ARGUMENTS"
 
 	move_begins "$1"
 	for i in 0 1 2 3; do
-		dd if="$work/pool" of="$(dmdev lv)" oflag=direct bs=4k skip=$((i * 256)) count=2048 status=none &
+		write_step $i &
 		writer=$!
 		expect "where the log's mirror begins" $((i * SEGMENT)) \
 			"$(awk -v d="$(majmin "$(dmdev pv)")" '$1 == d { print $2 }' $COUNTERS)"
@@ -367,11 +380,11 @@ move()		# "LOG ARGUMENTS"
 		wait_until gone $writer || fail "a write hangs"
 		wait $writer || fail "a write failed"
 		for ((j = 0; j <= i; j++)); do
-			cmp <(written_part $i $j) <(read_dev "$D" $((j * SEGMENT)) $SEGMENT) ||
+			cmp <(after_step $i $j) <(read_dev "$D" $((j * SEGMENT)) $SEGMENT) ||
 				fail "segment $j on the destination, after segment $i was moved"
 		done
 		for ((j = i + 2; j < 4; j++)); do
-			cmp <(written_part $i $j) <(read_dev "$S" $((j * SEGMENT)) $SEGMENT) ||
+			cmp <(after_step $i $j) <(read_dev "$S" $((j * SEGMENT)) $SEGMENT) ||
 				fail "segment $j on the source, after segment $i was moved"
 		done
 	done
